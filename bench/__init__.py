@@ -1,0 +1,1 @@
+"""What an SRE runs before trusting the job: speed, memory and accuracy against peers and the physical limit."""

@@ -1,0 +1,1 @@
+"""Many shards on many machines. Knows no forecasting and no inventory mathematics."""

@@ -1,0 +1,217 @@
+"""The configuration file as types: strict, with bounds, a sentence for each field, and help where a key is unknown."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+
+from fullshelf.engine.calendar import Period
+from fullshelf.engine.errors import ConfigError
+from fullshelf.kernels.levels import LEVELS, level_array
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Paths = Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
+
+
+class Inputs(_Strict):
+    """Where the tables are: each a file, a folder, a glob or a list of them; Parquet or CSV; local or object store."""
+
+    sales: Paths = Field(description="units sold, one row per series and period")
+    supply: Paths | None = Field(None, description="costs, lead times, packs")
+    stock: Paths | None = Field(None, description="on hand, on order, backorders")
+    skus: Paths | None = Field(None, description="titles, categories")
+    future: Paths | None = Field(None, description="covariates known ahead, e.g. planned price and promo")
+    events: Paths | None = Field(None, description="holidays and other events")
+    limits: Paths | None = Field(None, description="capital, volume or units for each order round")
+
+    def given(self) -> dict[str, list[str]]:
+        """Return the tables that are configured, by name."""
+        return {name: paths for name in type(self).model_fields if (paths := getattr(self, name)) is not None}
+
+
+class ForecastSettings(_Strict):
+    """The demand model and what it is asked."""
+
+    model: str = Field("auto", description="`fullshelf forecast --help` lists the names")
+    horizon: int | None = Field(
+        None,
+        ge=1,
+        le=1024,
+        description="periods; default 28 days, 13 weeks or 12 months; never below lead time + review",
+    )
+    season: int | None = Field(None, ge=1, le=1024, description="periods; default 7 days, 52 weeks or 12 months")
+    levels: tuple[float, ...] = Field(LEVELS, description="probability levels of the forecast")
+
+    @field_validator("levels")
+    @classmethod
+    def _rising(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
+        level_array(levels)
+        return levels
+
+
+class PlanSettings(_Strict):
+    """How demand becomes orders."""
+
+    policy: Literal["auto", "newsvendor", "order-up-to", "reorder-point"] = Field(
+        "auto", description="auto chooses by rule for each series"
+    )
+    stockout: Literal["lost", "backorder"] = Field("lost", description="what becomes of demand that stock cannot serve")
+    holding_rate: float = Field(
+        0.25,
+        ge=0,
+        le=10,
+        description="cost of capital and space, share of unit cost per year; used where supply has no holding_cost",
+    )
+    service: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="probability of no stock-out in a protection interval; replaces the costs' critical ratio",
+    )
+
+
+class RunSettings(_Strict):
+    """Where and how wide the run works; never changes a number."""
+
+    executor: Literal["local"] = Field("local", description="local: this machine, no Ray")
+    shards: int | None = Field(
+        None, ge=1, le=65536, description="parts of the catalogue; default by the size of the sales"
+    )
+    threads: int | None = Field(
+        None, ge=1, le=1024, description="shards worked on at once; default: the cores this process may use"
+    )
+
+
+class ReportSettings(_Strict):
+    """The page for a person."""
+
+    examples: int = Field(12, ge=0, le=100, description="series drawn with history, forecast and order")
+
+
+class Config(_Strict):
+    """Everything that a refresh needs to know."""
+
+    period: Period = Field(description="day, week (starts on Monday) or month")
+    as_of: date | None = Field(None, description="any day of the last known period; default: the newest in sales")
+    inputs: Inputs
+    output: str = Field("runs", description="folder of the runs")
+    columns: dict[str, dict[str, str]] = Field(
+        default_factory=dict, description="by table: the file's column name → the contract's"
+    )
+    covariates: tuple[str, ...] = Field(("price", "promo"), description="sales columns that the model may use")
+    forecast: ForecastSettings = Field(default_factory=ForecastSettings)
+    plan: PlanSettings = Field(default_factory=PlanSettings)
+    run: RunSettings = Field(default_factory=RunSettings)
+    report: ReportSettings = Field(default_factory=ReportSettings)
+
+    @field_validator("columns")
+    @classmethod
+    def _known_tables(cls, columns: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+        for table in columns:
+            if table not in Inputs.model_fields:
+                raise ValueError(f"there is no table {table!r}{nearest(table, Inputs.model_fields)}")
+        return columns
+
+    @property
+    def season(self) -> int:
+        """Length of the season in periods."""
+        return self.forecast.season or self.period.season
+
+
+def load_config(path: Path, overrides: Iterable[str] = ()) -> Config:
+    """Read a configuration file; `overrides` are `a.b=value` and win. Relative paths are relative to the file.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing, is not YAML, has an unknown key or a value out of bounds.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as e:
+        raise ConfigError(f"{path}: cannot read the configuration: {e.strerror or e}") from e
+    except UnicodeDecodeError as e:
+        raise ConfigError(f"{path}: the configuration is not UTF-8 text; is this the right file?") from e
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as e:
+        raise ConfigError(f"{path}: not valid YAML: {e}") from e
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: expected a mapping with period, inputs and output, found {type(values).__name__}")
+    for override in overrides:
+        _set(values, override)
+    return parse_config(values, base=path.resolve().parent, source=str(path))
+
+
+def parse_config(values: Mapping[str, Any], base: Path, source: str = "configuration") -> Config:
+    """Check the values and make the paths absolute, relative to `base`."""
+    try:
+        config = Config.model_validate(values)
+    except ValidationError as e:
+        raise ConfigError("\n".join([f"{source}:", *(f"  {_explain(error)}" for error in e.errors())])) from e
+    inputs = {name: [absolute(p, base) for p in paths] for name, paths in config.inputs.given().items()}
+    return config.model_copy(update={"inputs": Inputs(**inputs), "output": absolute(config.output, base)})
+
+
+def absolute(path: str, base: Path) -> str:
+    """Make a local path absolute; leave `s3://…` and other URLs as they are."""
+    return path if "://" in path else str(base / Path(path).expanduser())
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Say which known name is meant, or list the known ones."""
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known)}"
+
+
+def _set(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"--set {override}: expected a.b=value")
+    *parents, last = key.strip().split(".")
+    at = values
+    for parent in parents:
+        if at.get(parent) is None:
+            at[parent] = {}
+        at = at[parent]
+        if not isinstance(at, dict):
+            raise ConfigError(f"--set {override}: {parent!r} is a value, not a group of keys")
+    try:
+        at[last] = yaml.safe_load(text)
+    except yaml.YAMLError as e:
+        raise ConfigError(f"--set {override}: {text!r} is not valid YAML") from e
+
+
+def _explain(error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"{where}: unknown key{nearest(str(error['loc'][-1]), _keys_at(error['loc'][:-1]))}"
+    if error["type"] == "missing":
+        return f"{where}: required, but not given"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}, got {error['input']!r}"
+
+
+def _keys_at(location: tuple[Any, ...]) -> list[str]:
+    model: Any = Config
+    for part in location:
+        field = model.model_fields.get(part) if isinstance(model, type) and issubclass(model, BaseModel) else None
+        if field is None:
+            break
+        model = field.annotation if get_origin(field.annotation) is None else get_args(field.annotation)[0]
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []

@@ -1,0 +1,39 @@
+"""The numba compile options, in one place.
+
+`core` compiles a scalar function that other kernels call; `loop` compiles the loop over series or SKUs.
+Both release the GIL, so shards run side by side in threads, and keep their machine code on disk beside the source
+(or in NUMBA_CACHE_DIR), so a second start compiles nothing.
+
+No `fastmath`: it may assume that NaN does not occur, and an unknown value is NaN here; it also lets the order of a sum
+depend on the loop's vector width, which would break "the same bytes whatever the batch".
+`error_model="numpy"` makes 0/0 NaN instead of raising, which also lets loops vectorise.
+`boundscheck` stays off; `NUMBA_BOUNDSCHECK=1 make test` switches it on for a debugging run.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from numba import njit
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def core(function: F) -> F:
+    """Compile a scalar core: small, called from inside loops, inlined by LLVM where that pays."""
+    compiled: F = njit(cache=True, nogil=True, error_model="numpy")(function)
+    return compiled
+
+
+def loop(function: F) -> F:
+    """Compile a serial loop over series or SKUs; runs beside others in threads, for it releases the GIL."""
+    compiled: F = njit(cache=True, nogil=True, error_model="numpy")(function)
+    return compiled
+
+
+def parallel(function: F) -> F:
+    """Compile a loop whose `prange` uses all of numba's threads: for callers with all SKUs in one array.
+
+    Not for use inside a shard: the runner already gives each shard its own thread.
+    """
+    compiled: F = njit(cache=True, nogil=True, error_model="numpy", parallel=True)(function)
+    return compiled
