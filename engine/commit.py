@@ -126,7 +126,9 @@ def only_one(path: Path, what: str) -> Iterator[None]:
         except OSError as e:
             file.seek(0)
             holder = file.read().strip() or "unknown"
-            raise RunError(f"{what} is at work already (process {holder}); wait for it, or choose another `output`") from e
+            raise RunError(
+                f"{what} is at work already (process {holder}); wait for it, or choose another `output`"
+            ) from e
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()

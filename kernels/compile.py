@@ -15,25 +15,27 @@ from typing import Any, TypeVar
 
 from numba import njit
 
-F = TypeVar("F", bound=Callable[..., Any])
+__all__ = ["core", "loop", "parallel"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 
-def core(function: F) -> F:
+def core(function: _F) -> _F:
     """Compile a scalar core: small, called from inside loops, inlined by LLVM where that pays."""
-    compiled: F = njit(cache=True, nogil=True, error_model="numpy")(function)
+    compiled: _F = njit(cache=True, nogil=True, error_model="numpy")(function)
     return compiled
 
 
-def loop(function: F) -> F:
+def loop(function: _F) -> _F:
     """Compile a serial loop over series or SKUs; runs beside others in threads, for it releases the GIL."""
-    compiled: F = njit(cache=True, nogil=True, error_model="numpy")(function)
+    compiled: _F = njit(cache=True, nogil=True, error_model="numpy")(function)
     return compiled
 
 
-def parallel(function: F) -> F:
+def parallel(function: _F) -> _F:
     """Compile a loop whose `prange` uses all of numba's threads: for callers with all SKUs in one array.
 
     Not for use inside a shard: the runner already gives each shard its own thread.
     """
-    compiled: F = njit(cache=True, nogil=True, error_model="numpy", parallel=True)(function)
+    compiled: _F = njit(cache=True, nogil=True, error_model="numpy", parallel=True)(function)
     return compiled

@@ -1,0 +1,59 @@
+"""The run id: the same inputs, model, configuration and code give the same name, so a finished run is recognised."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import fullshelf.kernels
+from fullshelf.engine.calendar import Period
+from fullshelf.engine.config import Config
+
+LIBRARIES = ("numpy", "numba", "polars")
+
+
+@cache
+def package_version() -> str:
+    """Return the installed version of fullshelf."""
+    try:
+        return version("fullshelf")
+    except PackageNotFoundError:
+        return "0+unknown"
+
+
+@cache
+def code_version() -> str:
+    """Return the package version and a hash of its source: an edited file is another version, without a release."""
+    digest = hashlib.sha256()
+    for folder in (Path(fullshelf.kernels.__path__[0]), Path(__file__).parent):
+        for file in sorted(folder.rglob("*.py")):
+            digest.update(file.relative_to(folder).as_posix().encode())
+            digest.update(file.read_bytes())
+    return f"{package_version()}+{digest.hexdigest()[:12]}"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the code and of the libraries that decide the bytes of the output."""
+    return {"fullshelf": code_version(), **{name: version(name) for name in LIBRARIES}}
+
+
+def run_id(config: Config, inputs: str, model: str, shards: int, as_of: int) -> str:
+    """Name the run: as-of date and a hash of everything that decides its numbers.
+
+    Where the files lie and how many threads work does not change a number and is left out.
+    """
+    settings = config.model_dump(mode="json", exclude={"inputs", "output", "run", "as_of"})
+    content = {
+        "settings": settings,
+        "tables": sorted(config.inputs.given()),
+        "inputs": inputs,
+        "model": model,
+        "shards": shards,
+        "as_of": as_of,
+        "versions": versions(),
+    }
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return f"{Period(config.period).start(as_of):%Y%m%d}-{digest[:16]}"

@@ -1,0 +1,135 @@
+"""One shard, from its sales to its orders. An executor says where and when; nothing here knows about neighbours.
+
+With limits that span shards the way has two halves: `run_shard` commits forecasts and leaves what planning needs, the
+driver finds the shadow prices over all shards, `allocation_stage` commits the orders at those prices. Without limits
+`run_shard` goes the whole way at once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from fullshelf.engine import hindsight
+from fullshelf.engine.commit import write_json, write_parquet
+from fullshelf.engine.config import PlanSettings
+from fullshelf.engine.forecast import LeadTimeDemand
+from fullshelf.engine.forecast_table import forecast_frame, lead_time_demand_frame
+from fullshelf.engine.intake import Intake, ShardInput
+from fullshelf.engine.models.protocol import DemandModel
+from fullshelf.engine.planning import plan_orders
+from fullshelf.engine.protection import protect
+from fullshelf.engine.run_folder import RunFolder
+
+
+@dataclass(frozen=True, slots=True)
+class ShardJob:
+    """What every shard of a run shares."""
+
+    intake: Intake
+    model: DemandModel
+    plan: PlanSettings
+    horizon: int
+    folder: RunFolder
+    previous: Path | None  # the last complete run, whose forecasts are compared with what came true
+
+
+@dataclass(slots=True)
+class Clock:
+    """Seconds spent in each stage."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time inside the block to a stage."""
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begun
+
+
+def run_shard(job: ShardJob, shard: int) -> dict[str, Any]:
+    """Take one shard the whole way and commit it; return its record."""
+    clock = Clock()
+    with clock.stage("read"):
+        given = job.intake.read(shard, job.horizon)
+    files, demand = _forecast(job, shard, given, clock)
+    with clock.stage("plan"):
+        plan = plan_orders(demand, given.supply, given.stock, job.plan)
+    with clock.stage("write"):
+        orders = plan.frame(given.panel.keys).filter(given.supply["planned"])
+        files.append(write_parquet(job.folder.part("orders", shard), orders))
+    record = {
+        "shard": shard,
+        "series": given.panel.series,
+        "files": files,
+        "counts": {table: (c.read, c.used, c.rejected) for table, c in given.counts.items()},
+        "unknown_stock": int((given.supply["planned"] & ~given.stock["known"]).sum()),
+        "orders": order_totals(orders, given),
+        "hindsight": _hindsight(job, shard, given),
+        "seconds": clock.seconds,
+    }
+    write_json(job.folder.record("orders", shard), record)
+    return record
+
+
+def _forecast(
+    job: ShardJob, shard: int, given: ShardInput, clock: Clock
+) -> tuple[list[dict[str, Any]], LeadTimeDemand]:
+    with clock.stage("forecast"):
+        forecast = job.model.forecast(given.panel, job.horizon, given.ahead)
+    with clock.stage("protect"):
+        demand = protect(forecast, given.supply)
+    with clock.stage("write"):
+        part = job.folder.part
+        files = [
+            write_parquet(part("forecasts", shard), forecast_frame(given.panel, forecast)),
+            write_parquet(part("lead_time_demand", shard), lead_time_demand_frame(given.panel, demand)),
+            write_parquet(part("rejects", shard), given.rejects),
+            write_parquet(job.folder.work(f"values-{shard:05d}.parquet"), _values(given)),
+        ]
+    return files, demand
+
+
+def _values(given: ShardInput) -> pl.DataFrame:
+    """Costs and stock of each series, for the report."""
+    supply = given.supply.select(
+        "unit_cost", "unit_price", "holding_cost", "shortage_cost", "lead_time", "review_period"
+    )
+    stock = given.stock.select("on_hand", "on_order", "backorders")
+    skus = given.skus.select("title", "category")
+    return pl.concat([given.panel.keys.select("sku", "location"), supply, stock, skus], how="horizontal")
+
+
+def order_totals(orders: pl.DataFrame, given: ShardInput) -> dict[str, float]:
+    """Sum up a shard's orders: rows, orders placed, units, currency."""
+    cost = given.supply.filter(pl.col("planned"))["unit_cost"].fill_null(0.0)
+    quantity = orders["order_quantity"]
+    return {
+        "rows": orders.height,
+        "placed": int((quantity > 0).sum()),
+        "units": float(quantity.sum()),
+        "value": float((quantity * cost).sum()),
+        "expected_cost": float(orders["expected_cost"].fill_nan(0.0).sum()),
+        "expected_demand": float(orders["expected_demand"].sum()),
+        "expected_shortage": float(orders["expected_shortage"].sum()),
+    }
+
+
+def _hindsight(job: ShardJob, shard: int, given: ShardInput) -> list[dict[str, Any]]:
+    """Compare what the last run forecast for the periods since then with what came true."""
+    if job.previous is None:
+        return []
+    file = RunFolder(job.previous).part("forecasts", shard)
+    if not file.exists():
+        return []
+    today = given.panel.period.start(given.panel.last)
+    return hindsight.compare(pl.scan_parquet(file).filter(pl.col("date") <= today).collect(), given.panel).to_dicts()

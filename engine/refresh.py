@@ -1,0 +1,122 @@
+"""The main job: inputs → forecasts → orders → report, resumable, committed in one step."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fullshelf.engine.commit import is_disk_full, only_one, read_current, read_record, switch_current
+from fullshelf.engine.completion import complete
+from fullshelf.engine.config import Config
+from fullshelf.engine.errors import ConfigError, FullshelfError, RunError
+from fullshelf.engine.identity import run_id
+from fullshelf.engine.intake import Intake, prepare
+from fullshelf.engine.local import run_shards
+from fullshelf.engine.models.catalogue import load_model
+from fullshelf.engine.pipeline import ShardJob, run_shard
+from fullshelf.engine.progress import Reporter, silent
+from fullshelf.engine.protection import periods_needed
+from fullshelf.engine.run_folder import RunFolder
+from fullshelf.engine.stopping import Stop
+
+CACHE = ".cache"  # beside the runs: shard files that the next night uses again
+ATTEMPTS = 2  # of a shard, before it is quarantined
+
+
+def refresh(config: Config, progress: Reporter = silent, stop: Stop | None = None) -> dict[str, Any]:
+    """Run the refresh, or resume it, or recognise that it is complete; return run.json with `folder` and `already`.
+
+    Raises
+    ------
+    UsageError
+        If the configuration or an input cannot be used; nothing was written to the run.
+    RunError
+        If the run failed; the next call resumes.
+    Interrupted
+        If `stop` was set; the next call resumes.
+    """
+    stop = stop or Stop()
+    if "://" in config.output:
+        raise ConfigError(f"output: {config.output}: expected a local folder")
+    runs = Path(config.output)
+    begun = time.perf_counter()
+    _make_folder(runs)
+    with only_one(runs / CACHE / "lock", f"{runs}: another refresh"):
+        intake = prepare(config, runs / CACHE, progress, stop.check)
+        split_seconds = time.perf_counter() - begun
+        model = load_model(config.forecast.model, config.forecast.levels, config.season)
+        name = run_id(config, intake.fingerprint, model.fingerprint, intake.shards, intake.as_of)
+        folder = RunFolder(runs / name)
+        done = folder.read_summary()
+        if done is not None and not done["quarantined"]:
+            return done | {"folder": str(folder.path), "already": True}
+        previous = _previous(runs, name, intake)
+        horizon = max(config.forecast.horizon or config.period.horizon, periods_needed(intake.supply_terms))
+        job = ShardJob(intake, model, config.plan, horizon, folder, previous)
+        folder.success.unlink(missing_ok=True)
+        records, quarantined = _all_shards(job, config, progress, stop)
+        summary = complete(job, config, records, quarantined, {"split": split_seconds}, begun)
+        switch_current(runs, name)
+    return summary | {"folder": str(folder.path), "already": False}
+
+
+def _make_folder(runs: Path) -> None:
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise ConfigError(f"output: {runs}: cannot make the folder of the runs: {e.strerror}") from e
+    if not os.access(runs, os.W_OK):
+        raise ConfigError(f"output: {runs}: no permission to write there")
+
+
+def _previous(runs: Path, name: str, intake: Intake) -> Path | None:
+    """Return the last complete run if its forecasts can be compared shard by shard: older, same period and shards."""
+    folder = read_current(runs)
+    if folder is None or folder.name == name:
+        return None
+    summary = RunFolder(folder).read_summary()
+    comparable = (
+        summary is not None
+        and summary["configuration"]["period"] == intake.period
+        and summary["counts"]["shards"] == intake.shards
+        and summary["as_of_number"] < intake.as_of
+    )
+    return folder if comparable else None
+
+
+def _all_shards(
+    job: ShardJob, config: Config, progress: Reporter, stop: Stop
+) -> tuple[list[dict[str, Any]], dict[int, str]]:
+    """Run every shard that has no record yet, a failed one once more; return the records and the quarantined shards."""
+    folder, shards = job.folder, range(job.intake.shards)
+    records = {s: r for s in shards if (r := read_record(folder.record("orders", s), folder.path)) is not None}
+    todo, errors = [s for s in shards if s not in records], dict[int, Exception]()
+    progress("shards", len(records), len(shards))
+    threads = config.run.threads or len(os.sched_getaffinity(0))
+    for _ in range(ATTEMPTS):
+        errors.clear()
+        for outcome in run_shards(todo, partial(run_shard, job), threads, stop):
+            if outcome.result is not None:
+                records[outcome.shard] = outcome.result
+                progress("shards", len(records), len(shards))
+            elif outcome.error is not None:
+                _raise_if_hopeless(outcome.error)
+                errors[outcome.shard] = outcome.error
+        todo = sorted(errors)
+        if not todo:
+            break
+    if errors and not records:
+        shard, error = min(errors.items())
+        raise RunError(f"every shard failed; shard {shard}: {type(error).__name__}: {error}") from error
+    return [records[s] for s in sorted(records)], {s: f"{type(e).__name__}: {e}" for s, e in errors.items()}
+
+
+def _raise_if_hopeless(error: Exception) -> None:
+    """Raise errors that no second attempt and no other shard can escape."""
+    if isinstance(error, FullshelfError | MemoryError):
+        raise error
+    if is_disk_full(error):
+        raise RunError(f"the disk is full: {error}. What is committed stays; make room and call again") from error
