@@ -73,7 +73,7 @@ def compare(previous: pl.DataFrame, panel: Panel, run: str = "") -> pl.DataFrame
 
     def total(values: NDArray[np.float64]) -> NDArray[np.float64]:
         # bincount adds in the order of the rows: the same bits on every machine
-        return np.bincount(group[stocked], weights=values, minlength=steps.size)
+        return np.asarray(np.bincount(group[stocked], weights=values, minlength=steps.size), dtype=np.float64)
 
     y = panel.units[at][stocked].astype(np.float64)
     pairs = np.bincount(group[stocked], minlength=steps.size)
