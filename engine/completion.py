@@ -114,7 +114,7 @@ def _counts(job: ShardJob, records: list[Record]) -> Record:
 
 
 def _verify(job: ShardJob, records: list[Record], counts: Record) -> None:
-    """Check that what lies in the folder is what the records say, that each series stands once, and that rows add up."""
+    """Check that the folder holds what the records say, that each series stands once, and that rows add up."""
     if len(records) < job.intake.shards:
         _remove_parts(job, {record["shard"] for record in records})
     for table in TABLES[:3]:

@@ -29,7 +29,7 @@ class Outcome(Generic[R]):
 def run_shards(shards: Iterable[int], work: Callable[[int], R], threads: int, stop: Stop) -> Iterator[Outcome[R]]:
     """Run `work` on each shard, `threads` at once, and yield outcomes as they come.
 
-    When the end is asked for, no new shard begins, those at work are waited for and yielded, then Interrupted is raised.
+    When the end is asked for, no new shard begins; those at work are waited for and yielded, then Interrupted rises.
     """
     waiting = iter(shards)
     running: dict[Future[R], int] = {}

@@ -25,7 +25,9 @@ PLAIN_SECONDS = 5.0  # between two plain lines of one stage
 class Reporter(Protocol):
     """Called with a stage, how much of it is done, and the total (None where nobody knows)."""
 
-    def __call__(self, stage: str, done: int, total: int | None) -> None: ...
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
+        """Take note."""
+        ...
 
 
 def silent(stage: str, done: int, total: int | None) -> None:
@@ -60,6 +62,7 @@ class LiveProgress:
         self._progress.stop()
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
+        """Move the stage's bar."""
         if stage not in self._tasks:
             self._tasks[stage] = self._progress.add_task(stage, total=total, count="")
         count = f"{done:,}" + (f" / {total:,}" if total is not None else "")
@@ -79,6 +82,7 @@ class PlainProgress:
         pass
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
+        """Print a line if it is time."""
         now = time.monotonic()
         begun = self._begun.setdefault(stage, now)
         if done != total and now - self._said.setdefault(stage, begun) < PLAIN_SECONDS:

@@ -1,0 +1,217 @@
+"""The command line: `fullshelf COMMAND`. Each command reads its options and calls one function of the engine."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from fullshelf.engine.calendar import Period
+from fullshelf.engine.errors import ConfigError, FullshelfError, Interrupted
+from fullshelf.engine.identity import code_version
+from fullshelf.engine.progress import Reporter, for_stream, silent
+from fullshelf.engine.stopping import Stop, on_signals
+
+QUARANTINED = 3  # exit code: complete but for quarantined shards
+
+app = typer.Typer(
+    name="fullshelf",
+    help="From a marketplace's sales to an order for every SKU.",
+    epilog="Exit codes: 0 complete, 1 failed (call again to resume), 2 bad configuration or usage, "
+    "3 complete but for quarantined shards, 75 interrupted (call again).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="the configuration file")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="a.b=VALUE", help="override a value of the configuration; may be repeated"),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object, no text and no progress")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress")]
+
+
+@contextmanager
+def _job(as_json: bool, quiet: bool) -> Iterator[tuple[Reporter, Stop]]:
+    """Give a job its progress and its polite stop; turn errors into a message and the exit code that they mean."""
+    try:
+        with on_signals() as stop:
+            live = for_stream(quiet or as_json)
+            if live is None:
+                yield silent, stop
+            else:
+                with live as progress:
+                    yield progress, stop
+    except FullshelfError as e:
+        if as_json:
+            print(json.dumps({"error": str(e), "exit_code": e.exit_code}))
+        print(f"fullshelf: {e}", file=sys.stderr)
+        raise typer.Exit(e.exit_code) from e
+    except KeyboardInterrupt:
+        print("fullshelf: interrupted; call again to resume", file=sys.stderr)
+        raise typer.Exit(Interrupted.exit_code) from None
+
+
+def _print_json(content: Any) -> None:
+    print(json.dumps(content, default=str))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"fullshelf {code_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def refresh(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run the main job: inputs → forecasts → orders → report. Called again it resumes, or says that it is complete."""
+    from fullshelf.engine.config import load_config
+    from fullshelf.engine.refresh import refresh as run
+    from fullshelf.engine.summary_text import print_summary
+
+    with _job(as_json, quiet) as (progress, stop):
+        summary = run(load_config(config, overrides or ()), progress, stop)
+    _print_json(summary) if as_json else print_summary(Console(), summary)
+    if summary["quarantined"]:
+        raise typer.Exit(QUARANTINED)
+
+
+@app.command()
+def check(config: ConfigFile, overrides: Overrides = None, as_json: AsJson = False, quiet: Quiet = False) -> None:
+    """Read the configuration and every input, report what a refresh would reject; write nothing."""
+    from fullshelf.engine.config import load_config
+    from fullshelf.engine.intake import check as run
+    from fullshelf.engine.models.catalogue import load_model
+
+    with _job(as_json, quiet):
+        settings = load_config(config, overrides or ())
+        load_model(settings.forecast.model, settings.forecast.levels, settings.season)
+        report = run(settings)
+    _print_json(report.as_dict()) if as_json else Console().print(report.text(), highlight=False)
+
+
+@app.command()
+def forecast(
+    sales: Annotated[str, typer.Option(help="table sales: file, folder or glob, Parquet or CSV")],
+    period: Annotated[Period, typer.Option(help="one step of time")],
+    horizon: Annotated[int, typer.Option(min=1, max=1024, help="periods to forecast")],
+    out: Annotated[Path, typer.Option(help="Parquet file for the forecasts")],
+    as_of: Annotated[
+        str | None, typer.Option(help="last known period (YYYY-MM-DD); default: the newest in sales")
+    ] = None,
+    model: Annotated[str, typer.Option(help="demand model")] = "auto",
+    season: Annotated[int | None, typer.Option(min=1, help="periods; default 7 days, 52 weeks, 12 months")] = None,
+    skus: Annotated[str | None, typer.Option(help="table skus: titles, categories")] = None,
+    future: Annotated[str | None, typer.Option(help="table future: covariates known ahead")] = None,
+    events: Annotated[str | None, typer.Option(help="table events: holidays")] = None,
+    cumulative_out: Annotated[Path | None, typer.Option(help="Parquet file for the totals of periods 1…step")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="shards worked on at once; default: all cores")] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Forecast every series of a sales table; no orders."""
+    from fullshelf.engine.config import parse_config
+    from fullshelf.engine.forecast_job import forecast_to_files
+    from fullshelf.engine.summary_text import rejected_text
+
+    tables = {"sales": sales, "skus": skus, "future": future, "events": events}
+    with _job(as_json, quiet) as (progress, stop):
+        settings = parse_config(
+            {
+                "period": period,
+                "as_of": _date(as_of),
+                "inputs": {name: path for name, path in tables.items() if path is not None},
+                "forecast": {"model": model, "horizon": horizon, "season": season},
+            },
+            base=Path.cwd(),
+            source="command line",
+        )
+        result = forecast_to_files(settings, out, cumulative_out, threads or _cores(), progress, stop)
+    rejected = result.rejected.to_dicts()
+    if as_json:
+        _print_json({"series": result.series, "horizon": result.horizon, "rejected": rejected, "out": out})
+    else:
+        print(f"{result.series:,} series × {result.horizon} periods in {out}; rejected: {rejected_text(rejected)}")
+
+
+@app.command()
+def simulate(
+    series: Annotated[int, typer.Option(min=1, help="number of SKU-location pairs")],
+    periods: Annotated[int, typer.Option(min=1, help="periods of sales")],
+    out: Annotated[Path, typer.Option(help="folder for the tables and a configuration")],
+    period: Annotated[Period, typer.Option(help="one step of time")] = Period.DAY,
+    seed: Annotated[int, typer.Option(min=0, help="the same seed gives the same bytes")] = 0,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make a marketplace of any size with all input tables."""
+    from fullshelf.engine.simulate import simulate_marketplace
+
+    with _job(as_json, quiet) as (progress, stop):
+        made = simulate_marketplace(series, periods, out, period=period, seed=seed, progress=progress, stop=stop.check)
+    _print_json(made) if as_json else print(f"{series:,} series × {periods:,} periods in {out}")
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="folder for the marketplace and its run")] = Path("demo"),
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make a small marketplace, refresh it, say where to look."""
+    from fullshelf.engine.config import load_config
+    from fullshelf.engine.demo import make_demo
+    from fullshelf.engine.refresh import refresh as run
+    from fullshelf.engine.summary_text import print_summary
+
+    with _job(as_json, quiet) as (progress, stop):
+        summary = run(load_config(make_demo(out)), progress, stop)
+    _print_json(summary) if as_json else print_summary(Console(), summary)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def bench(context: typer.Context) -> None:
+    """Measure speed, memory and accuracy beside peers; `fullshelf bench --help` names the benchmarks."""
+    from fullshelf.bench.cli import main as benchmarks
+
+    benchmarks(context.args)
+
+
+def _date(text: str | None) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"--as-of {text}: expected a date as YYYY-MM-DD") from None
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def main() -> None:
+    """Enter from the shell."""
+    app()
