@@ -1,0 +1,67 @@
+"""A compiled loop over rows, run on slices of its arrays in several threads.
+
+A loop that releases the GIL needs no `parallel=True` to use all cores. Measured beside it on lot sizing: the same rate,
+1.3 s less to compile for each loop, and it may be called from several threads at once, which ends the process under
+numba's default threading layer ("concurrent access has been detected").
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any
+
+import numba
+from numpy.typing import NDArray
+
+__all__ = ["in_threads"]
+
+_LEAST_ROWS = 32  # of a slice: starting threads costs some 0.1 ms
+
+
+def in_threads(
+    run: Callable[..., None], by_row: Sequence[NDArray[Any]], *shared: Any, threads: int | None = None
+) -> None:
+    """Call a compiled loop on slices of its arrays, so that all threads work.
+
+    Parameters
+    ----------
+    run
+        Called as ``run(*slices, *shared)``; writes its answers into arrays that it is given, releases the GIL and
+        treats each row alone.
+    by_row
+        Arrays with one entry of the first axis for each row, answers included.
+    shared
+        What every row needs as a whole.
+    threads
+        How many; default numba's setting. 1 calls `run` once, here.
+
+    Raises
+    ------
+    ValueError
+        If `threads` is below 1 or the arrays differ in their rows.
+
+    Examples
+    --------
+    >>> def scale(values, out, factor):
+    ...     out[:] = factor * values
+    >>> import numpy as np
+    >>> out = np.empty(3)
+    >>> in_threads(scale, (np.array([1.0, 2.0, 3.0]), out), 2.0)
+    >>> out.tolist()
+    [2.0, 4.0, 6.0]
+    """
+    wanted = numba.get_num_threads() if threads is None else threads
+    if wanted < 1:
+        raise ValueError(f"threads must be at least 1, got {threads}")
+    rows = len(by_row[0])
+    if any(len(array) != rows for array in by_row):
+        raise ValueError(f"arrays differ in their rows: {[len(array) for array in by_row]}")
+    slices = min(rows // _LEAST_ROWS, 4 * wanted if wanted > 1 else 1)  # more slices than threads: rows differ in work
+    if slices < 2:
+        run(*by_row, *shared)
+        return
+    edges = [rows * i // slices for i in range(slices + 1)]
+    with ThreadPoolExecutor(wanted) as pool:
+        tasks = [pool.submit(run, *(array[start:stop] for array in by_row), *shared) for start, stop in pairwise(edges)]
+        for task in tasks:
+            task.result()
