@@ -234,9 +234,8 @@ def test_a_full_disk_fails_with_a_sentence_and_resumes(shop: Any, tmp_path: Path
     if mounted.returncode:
         pytest.skip("mounting a small file system needs root")
     try:
-        done = subprocess.run(
-            command(shop, "--set", f"output={disk / 'runs'}"), capture_output=True, text=True, check=False
-        )
+        words = command(shop, "--set", f"output={disk / 'runs'}")
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
         assert done.returncode == 1, done.stderr
         assert "disk is full" in done.stderr
         assert "make room and call again" in done.stderr
