@@ -1,9 +1,11 @@
 """Scalars and arrays over SKUs brought to one shape, as every kernel of inventory mathematics takes them."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["over_skus", "shaped"]
+__all__ = ["over_skus", "shaped", "writeable"]
 
 
 def over_skus(*values: ArrayLike) -> tuple[tuple[int, ...], list[NDArray[np.float64]]]:
@@ -38,7 +40,20 @@ def over_skus(*values: ArrayLike) -> tuple[tuple[int, ...], list[NDArray[np.floa
         raise ValueError(
             f"the arguments have shapes {found}, which do not broadcast: give scalars or one entry for each SKU"
         ) from None
-    return shape, [np.ascontiguousarray(np.broadcast_to(array, shape)).reshape(-1) for array in arrays]
+    return shape, [
+        writeable(array if array.shape == shape else np.broadcast_to(array, shape)).reshape(-1) for array in arrays
+    ]
+
+
+def writeable(array: NDArray[Any]) -> NDArray[Any]:
+    """Return the array contiguous and writeable, a copy where it is not: numba compiles a loop anew for any other kind.
+
+    Examples
+    --------
+    >>> writeable(np.broadcast_to(1.0, 3)).flags.writeable
+    True
+    """
+    return np.require(array, requirements=("C", "W"))
 
 
 def shaped(values: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:

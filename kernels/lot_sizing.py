@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fullshelf.kernels.broadcast import writeable
 from fullshelf.kernels.compile import core, loop
 from fullshelf.kernels.threads import in_threads
 
@@ -82,7 +83,7 @@ def wagner_whitin(
             ) from None
     orders = np.empty(table.shape)
     cost = np.empty(table.shape[0])
-    flat = [np.ascontiguousarray(array) for array in (table, *costs)]
+    flat = [writeable(array) for array in (table, *costs)]
     in_threads(_all, (*flat, orders, cost), threads=threads)
     return LotSizes(orders.reshape(units.shape), cost.reshape(units.shape[:-1])[()])
 
