@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fullshelf.kernels.broadcast import writeable
 from fullshelf.kernels.compile import core, loop
-from fullshelf.kernels.threads import in_threads
+from fullshelf.kernels.threads import in_threads, writeable
 
 __all__ = ["LotSizes", "wagner_whitin"]
 
@@ -30,7 +29,7 @@ def wagner_whitin(
     holding_cost: ArrayLike,
     unit_cost: ArrayLike = 0.0,
     *,
-    threads: int | None = None,
+    parallel: bool = False,
 ) -> LotSizes:
     """Return the orders of least total cost that meet known demand on time.
 
@@ -45,8 +44,8 @@ def wagner_whitin(
     order_cost, holding_cost, unit_cost
         Currency per order, per unit held at the end of a period, per unit bought; each a scalar, (T,), (S, 1) or
         (S, T). They may differ between periods and be 0 or more; unit costs may be negative.
-    threads
-        How many threads share the SKUs; default numba's setting.
+    parallel
+        Use all of numba's threads instead of one.
 
     Returns
     -------
@@ -84,7 +83,7 @@ def wagner_whitin(
     orders = np.empty(table.shape)
     cost = np.empty(table.shape[0])
     flat = [writeable(array) for array in (table, *costs)]
-    in_threads(_all, (*flat, orders, cost), threads=threads)
+    in_threads(_all, (*flat, orders, cost), parallel=parallel)
     return LotSizes(orders.reshape(units.shape), cost.reshape(units.shape[:-1])[()])
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fullshelf.kernels.broadcast import writeable
 from fullshelf.kernels.compile import core
+from fullshelf.kernels.threads import writeable
 
 __all__ = [
     "Policy",

@@ -19,10 +19,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fullshelf.kernels.broadcast import writeable
 from fullshelf.kernels.policies import Policy
 from fullshelf.kernels.shop import live_through
-from fullshelf.kernels.threads import in_threads
+from fullshelf.kernels.threads import in_threads, writeable
 
 __all__ = ["Simulation", "Start", "Supply", "Trace", "simulate"]
 
@@ -126,7 +125,7 @@ def simulate(
     score_from: int = 1,
     score_to: int | None = None,
     trace: bool = False,
-    threads: int | None = None,
+    parallel: bool = False,
 ) -> Simulation:
     """Run a policy over demand that is given.
 
@@ -146,8 +145,8 @@ def simulate(
         First and last period that count, 1 … T; the periods before warm up.
     trace
         Also return every period, at the price of five (S, T) arrays.
-    threads
-        How many share the SKUs; default numba's setting.
+    parallel
+        Use all of numba's threads instead of one.
 
     Returns
     -------
@@ -196,7 +195,7 @@ def simulate(
         issuing == "lifo",
         score_from,
         last,
-        threads=threads,
+        parallel=parallel,
     )
     columns = {name: np.ascontiguousarray(sums[:, i]) for i, name in enumerate(_SUMS)}
     return Simulation(

@@ -11,16 +11,15 @@ from itertools import pairwise
 from typing import Any
 
 import numba
+import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["in_threads"]
+__all__ = ["in_threads", "writeable"]
 
 _LEAST_ROWS = 32  # of a slice: starting threads costs some 0.1 ms
 
 
-def in_threads(
-    run: Callable[..., None], by_row: Sequence[NDArray[Any]], *shared: Any, threads: int | None = None
-) -> None:
+def in_threads(run: Callable[..., None], by_row: Sequence[NDArray[Any]], *shared: Any, parallel: bool = True) -> None:
     """Call a compiled loop on slices of its arrays, so that all threads work.
 
     Parameters
@@ -32,36 +31,44 @@ def in_threads(
         Arrays with one entry of the first axis for each row, answers included.
     shared
         What every row needs as a whole.
-    threads
-        How many; default numba's setting. 1 calls `run` once, here.
+    parallel
+        Use all of numba's threads (`numba.set_num_threads`); else `run` is called once, here.
 
     Raises
     ------
     ValueError
-        If `threads` is below 1 or the arrays differ in their rows.
+        If the arrays differ in their rows.
 
     Examples
     --------
     >>> def scale(values, out, factor):
     ...     out[:] = factor * values
-    >>> import numpy as np
     >>> out = np.empty(3)
     >>> in_threads(scale, (np.array([1.0, 2.0, 3.0]), out), 2.0)
     >>> out.tolist()
     [2.0, 4.0, 6.0]
     """
-    wanted = numba.get_num_threads() if threads is None else threads
-    if wanted < 1:
-        raise ValueError(f"threads must be at least 1, got {threads}")
     rows = len(by_row[0])
     if any(len(array) != rows for array in by_row):
         raise ValueError(f"arrays differ in their rows: {[len(array) for array in by_row]}")
-    slices = min(rows // _LEAST_ROWS, 4 * wanted if wanted > 1 else 1)  # more slices than threads: rows differ in work
+    threads = numba.get_num_threads() if parallel else 1
+    slices = min(rows // _LEAST_ROWS, 4 * threads) if threads > 1 else 1  # more than threads: rows differ in work
     if slices < 2:
         run(*by_row, *shared)
         return
     edges = [rows * i // slices for i in range(slices + 1)]
-    with ThreadPoolExecutor(wanted) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         tasks = [pool.submit(run, *(array[start:stop] for array in by_row), *shared) for start, stop in pairwise(edges)]
         for task in tasks:
             task.result()
+
+
+def writeable(array: NDArray[Any]) -> NDArray[Any]:
+    """Return the array contiguous and writeable, a copy where it is not: numba compiles a loop anew for any other kind.
+
+    Examples
+    --------
+    >>> writeable(np.broadcast_to(1.0, 3)).flags.writeable
+    True
+    """
+    return np.require(array, requirements=("C", "W"))

@@ -48,7 +48,7 @@ def test_no_plan_is_cheaper(T: int, seed: int) -> None:
 def test_many_skus_at_once_are_the_same_as_one_by_one_on_any_number_of_threads() -> None:
     draw = np.random.default_rng(3)
     demand, order_cost = draw.poisson(3, (200, 40)), draw.uniform(5, 100, (200, 1))
-    together = wagner_whitin(demand, order_cost, 0.7, threads=2)
+    together = wagner_whitin(demand, order_cost, 0.7, parallel=True)
     alone = [wagner_whitin(row, k, 0.7) for row, k in zip(demand, order_cost, strict=True)]
     np.testing.assert_array_equal(together.orders, [plan.orders for plan in alone])
     np.testing.assert_array_equal(together.cost, [plan.cost for plan in alone])

@@ -124,13 +124,13 @@ def test_a_sku_is_the_same_alone_shuffled_and_on_any_number_of_threads() -> None
     demand = draw.poisson(3, (300, 40)).astype(np.float32)
     lead, level, life = draw.integers(0, 5, 300), draw.integers(3, 30, 300), draw.choice([2, 5, np.inf], 300)
 
-    def run(rows, threads: int):
+    def run(rows, parallel: bool):
         supply = Supply(1, 9, 2, 3, lead[rows], shelf_life=life[rows])
-        return simulate(demand[rows], order_up_to(level[rows]), supply, threads=threads).cost
+        return simulate(demand[rows], order_up_to(level[rows]), supply, parallel=parallel).cost
 
-    together, order = run(slice(None), 2), draw.permutation(300)
-    np.testing.assert_array_equal(run(order, 1), together[order])
-    np.testing.assert_array_equal(run(slice(7, 8), 1), together[7:8])
+    together, order = run(slice(None), True), draw.permutation(300)
+    np.testing.assert_array_equal(run(order, False), together[order])
+    np.testing.assert_array_equal(run(slice(7, 8), False), together[7:8])
 
 
 def test_only_the_scored_periods_count_and_an_order_is_paid_for_when_it_arrives() -> None:
