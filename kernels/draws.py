@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fullshelf.kernels.compile import core, loop
 
-__all__ = ["gamma", "generator", "key", "lognormals", "normal", "normals", "poisson", "uniform", "uniforms"]
+__all__ = ["gamma", "generator", "key", "keys", "lognormals", "normal", "normals", "poisson", "uniform", "uniforms"]
 
 # Constants of SplitMix64. All operands stay uint64: numba turns uint64 with a signed literal into float64.
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -108,6 +108,15 @@ def poisson(state: NDArray[np.uint64], mean: float) -> int:
         accept = -mean + k * math.log(mean) - math.lgamma(k + 1.0)
         if math.log(v * inverse_alpha / (a / (us * us) + b)) <= accept:
             return k
+
+
+@loop
+def keys(seed: int, stream: int, numbers: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return one key for each number, shape (S,)."""
+    out = np.empty(numbers.size, np.uint64)
+    for i in range(numbers.size):
+        out[i] = key(seed, stream, numbers[i])
+    return out
 
 
 @loop
