@@ -143,7 +143,7 @@ def forecast(
         settings = parse_config(
             {
                 "period": period,
-                "as_of": _date(as_of),
+                "as_of": _date(as_of, "--as-of"),
                 "inputs": {name: path for name, path in tables.items() if path is not None},
                 "forecast": {"model": model, "horizon": horizon, "season": season},
             },
@@ -165,6 +165,14 @@ def simulate(
     out: Annotated[Path, typer.Option(help="folder for the tables and a configuration")],
     period: Annotated[Period, typer.Option(help="one step of time")] = Period.DAY,
     seed: Annotated[int, typer.Option(min=0, help="the same seed gives the same bytes")] = 0,
+    end: Annotated[str | None, typer.Option(metavar="DATE", help="any day of the last known period")] = None,
+    locations: Annotated[int | None, typer.Option(min=1, help="locations of each SKU; default 5")] = None,
+    ahead: Annotated[
+        int | None, typer.Option(min=0, help="periods of `future`; default: the horizon and each lead time")
+    ] = None,
+    zeros: Annotated[bool, typer.Option("--zeros", help="write rows for periods without a sale too")] = False,
+    truth: Annotated[bool, typer.Option("--truth", help="write uncensored demand, the coming periods too")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an earlier simulation in the folder")] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -172,8 +180,22 @@ def simulate(
     from fullshelf.engine.simulate import simulate_marketplace
 
     with _job(as_json, quiet) as (progress, stop):
-        made = simulate_marketplace(series, periods, out, period=period, seed=seed, progress=progress, stop=stop.check)
-    _print_json(made) if as_json else print(f"{series:,} series × {periods:,} periods in {out}")
+        made = simulate_marketplace(
+            series,
+            periods,
+            out,
+            period=period,
+            seed=seed,
+            end=_date(end, "--end"),
+            locations=locations,
+            ahead=ahead,
+            zeros=zeros,
+            truth=truth,
+            overwrite=overwrite,
+            progress=progress,
+            stop=stop.check,
+        )
+    _print_json(made.as_dict()) if as_json else print(made.text())
 
 
 @app.command()
@@ -201,11 +223,11 @@ def bench(context: typer.Context) -> None:
     benchmarks(context.args)
 
 
-def _date(text: str | None) -> date | None:
+def _date(text: str | None, option: str) -> date | None:
     try:
         return None if text is None else date.fromisoformat(text)
     except ValueError:
-        raise ConfigError(f"--as-of {text}: expected a date as YYYY-MM-DD") from None
+        raise ConfigError(f"{option} {text}: expected a date as YYYY-MM-DD") from None
 
 
 def _cores() -> int:
