@@ -9,6 +9,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -70,13 +71,14 @@ def complete(
         "quarantined": {str(shard): error for shard, error in quarantined.items()},
         "completed": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    sums = [row for record in records for row in record["hindsight"]]
-    hindsight = accuracy(pl.DataFrame(sums, infer_schema_length=None)) if sums else None
+    rows = [row for record in records for row in record["hindsight"]]
+    sums = pl.DataFrame(rows, infer_schema_length=None) if rows else None
+    summary["hindsight"] = None if sums is None else asdict(accuracy(sums))
     seconds |= _sum(record["seconds"] for record in records)
     clock = time.perf_counter()
     summary["seconds"], summary["peak_memory_mb"] = seconds, peak_memory_mb()
     with replacing(folder.report) as temporary:
-        write_report(temporary, _facts(job, config, summary, hindsight))
+        write_report(temporary, _facts(job, config, summary, sums))
     seconds["report"] = time.perf_counter() - clock
     seconds["total"] = time.perf_counter() - begun
     summary["peak_memory_mb"] = peak_memory_mb()
@@ -155,7 +157,7 @@ def _sum(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
     return dict(total)
 
 
-def _facts(job: ShardJob, config: Config, summary: Record, hindsight: Any) -> ReportFacts:
+def _facts(job: ShardJob, config: Config, summary: Record, hindsight: pl.DataFrame | None) -> ReportFacts:
     path = job.folder.path
     return ReportFacts(
         run=summary,

@@ -87,7 +87,7 @@ def _forecast(
     with clock.stage("forecast"):
         forecast = job.model.forecast(given.panel, job.horizon, given.ahead)
     with clock.stage("protect"):
-        demand = protect(forecast, given.supply)
+        demand = protect(forecast, given.supply, given.panel)
     with clock.stage("write"):
         part = job.folder.part
         files = [
@@ -132,4 +132,5 @@ def _hindsight(job: ShardJob, shard: int, given: ShardInput) -> list[dict[str, A
     if not file.exists():
         return []
     today = given.panel.period.start(given.panel.last)
-    return hindsight.compare(pl.scan_parquet(file).filter(pl.col("date") <= today).collect(), given.panel).to_dicts()
+    since = pl.scan_parquet(file).filter(pl.col("date") <= today).collect()
+    return hindsight.compare(since, given.panel, job.previous.name).to_dicts()
