@@ -255,7 +255,7 @@ def _make_room(out: Path, overwrite: bool) -> None:
     out.mkdir(parents=True, exist_ok=True)
     there = [out / name for name in (*TABLES, "truth") if (out / name).exists()]
     if there and not overwrite:
-        raise UsageError(f"{there[0]} is there already; choose another folder, or overwrite it on purpose")
+        raise UsageError(f"{there[0]} is there already; choose another folder, or overwrite it (--overwrite)")
     for path in there:
         foreign = [p for p in (path.iterdir() if path.is_dir() else [path]) if not p.match("part-*.parquet")]
         if foreign:
