@@ -23,17 +23,28 @@ class Forecast:
 
     def __post_init__(self) -> None:
         S, H, Q = self.quantiles.shape
-        shapes = {"levels": (self.levels, (Q,)), "mean": (self.mean, (S, H))}
+        check_shapes(self, levels=(Q,), mean=(S, H))
         if self.cumulative is not None:
-            shapes["cumulative"] = (self.cumulative, (S, H, Q))
-        for name, (array, shape) in shapes.items():
-            if array.shape != shape:
-                raise ValueError(f"Forecast.{name}: expected shape {shape}, got {array.shape}")
+            check_shapes(self, cumulative=(S, H, Q))
 
     @property
     def horizon(self) -> int:
         """Number of periods H."""
         return int(self.quantiles.shape[1])
+
+
+@dataclass(frozen=True, slots=True)
+class RunningTotals:
+    """Demand of periods 1…k: what an order plan needs to see stock run low before its goods arrive."""
+
+    quantiles: NDArray[np.float32]  # (S, T, Q) units in periods 1…k, k = 1…T
+    total_sd: NDArray[np.float64]  # (S, T) standard deviation of the same, units
+    step_sd: NDArray[np.float64]  # (S, T) standard deviation of the single periods, units
+    rate: NDArray[np.float64]  # (S,) mean units per period over the T periods
+
+    def __post_init__(self) -> None:
+        S, T, _ = self.quantiles.shape
+        check_shapes(self, total_sd=(S, T), step_sd=(S, T), rate=(S,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +54,21 @@ class LeadTimeDemand:
     levels: NDArray[np.float64]  # (Q,)
     quantiles: NDArray[np.float64]  # (S, Q) units per protection interval
     mean: NDArray[np.float64]  # (S,) units per protection interval
-    periods: NDArray[np.int64]  # (S,) L + R
+    periods: NDArray[np.int64]  # (S,) L + R; L is the mean lead time, in whole periods
+    review: NDArray[np.int64]  # (S,) R
+    first_lead: NDArray[np.int64]  # (S,) shortest lead time in periods
+    lead_weight: NDArray[np.float64]  # (S, W) probabilities of the shortest lead time and of the W - 1 next
+    totals: RunningTotals
 
     def __post_init__(self) -> None:
         S, Q = self.quantiles.shape
-        for name, array, shape in (
-            ("levels", self.levels, (Q,)),
-            ("mean", self.mean, (S,)),
-            ("periods", self.periods, (S,)),
-        ):
-            if array.shape != shape:
-                raise ValueError(f"LeadTimeDemand.{name}: expected shape {shape}, got {array.shape}")
+        W = self.lead_weight.shape[1]
+        check_shapes(self, levels=(Q,), mean=(S,), periods=(S,), review=(S,), first_lead=(S,), lead_weight=(S, W))
+
+
+def check_shapes(record: object, **shapes: tuple[int, ...]) -> None:
+    """Raise ValueError where an array of the record has another shape."""
+    for name, shape in shapes.items():
+        array = getattr(record, name)
+        if array.shape != shape:
+            raise ValueError(f"{type(record).__name__}.{name}: expected shape {shape}, got {array.shape}")

@@ -1,0 +1,228 @@
+"""Plan: from the demand of the protection interval to the cheapest order of each series.
+
+What an order costs is counted over the R periods from its arrival to the next order's, the only ones that it alone can
+change: a unit short costs the shortage cost, a unit on hand at the end of a period the holding cost, a unit thrown away
+at the end of its shelf life what was paid for it. What is left over is no loss by itself; it makes the next order
+smaller. How `policy: auto` chooses for each series:
+
+- newsvendor where the shelf life ends before the next order arrives: every order stands for itself;
+- reorder-point where an order cost makes an economic lot that lasts longer than a review period;
+- order-up-to otherwise: each round tops up to the level that is cheapest for its cycle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from fullshelf.engine.config import PlanSettings
+from fullshelf.engine.forecast import LeadTimeDemand
+from fullshelf.engine.order_plan import OrderPlan
+from fullshelf.engine.reasons import reasons
+from fullshelf.engine.stock_position import StockPosition, stock_position
+from fullshelf.kernels.demand_paths import path_nodes
+from fullshelf.kernels.net_requirement import net_requirement, requirement_levels
+from fullshelf.kernels.order_policies import (
+    best_orders,
+    economic_lots,
+    expectations,
+    reorder_offsets,
+    underage_for_service,
+)
+from fullshelf.kernels.quantile_grid import grid_cdf
+
+Array = NDArray[np.float64]
+
+HIGHEST_RATIO = 0.9995  # beyond it a forecast's tail is a guess, even where a unit left over costs nothing
+POLICIES = ("order-up-to", "newsvendor", "reorder-point")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Costs and rules of supply, (S,) each, completed."""
+
+    shortage: Array  # currency per unit short, as given
+    holding: Array  # currency per unit and period
+    waste: Array  # currency per unit thrown away
+    order_cost: Array  # currency per order
+    pack: Array  # units
+    moq: Array  # units: whole packs, at least one
+    max_stock: Array  # units, inf = none
+    life: NDArray[np.int64]  # periods, 0 = keeps
+    cycle: NDArray[np.int64]  # periods that an order can sell: the review period, or a shorter shelf life
+    planned: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderProblem:
+    """Everything that decides the orders of S series but the price of what they use."""
+
+    terms: Terms
+    demand: LeadTimeDemand
+    position: StockPosition
+    known: NDArray[np.bool_]  # (S,) whether the stock is known
+    policy: NDArray[np.int64]  # (S,) index into POLICIES
+    levels: Array  # (K,)
+    need: Array  # (S, K) net requirement at the end of the protection interval, units
+    serve: Array  # (S, K) the requirement whose shortage costs: `need`, or with backorders that of every period
+    outlast: Array  # (S, K) what a unit must outlast not to cost, units
+    same: NDArray[np.bool_]  # (S,) the last two are one
+    lost_before: Array  # (S,) units of sales expected to be lost before the order arrives
+    underage: Array  # (S,) currency per unit short that decides: the shortage cost, or what `service` implies
+    overage: Array  # (S,) currency per unit left
+    carry: Array  # (S,) share of a price that a unit left over saves later
+    smallest: Array  # (S,) units: MOQ, pack or economic lot
+    most: Array  # (S,) units
+
+    def orders(self, price: Array) -> tuple[Array, Array]:
+        """Return the best order without packs and the order (S,), units, at a price (S,) per unit ordered."""
+        free, quantity = np.empty_like(price), np.empty_like(price)
+        best_orders(
+            self.levels, self.serve, self.outlast, self.same, self.underage, self._deciding_overage(), self.carry,
+            price, self.terms.pack, self.smallest, self.most, free, quantity,
+        )  # fmt: skip
+        return free, np.where(self.terms.planned, quantity, 0.0)
+
+    def plan(self, price: Array | None = None, quantity: Array | None = None) -> OrderPlan:
+        """Return the plan at a price (S,) per unit ordered, or with given quantities (S,)."""
+        S = len(self.need)
+        price = np.zeros(S) if price is None else price
+        free, best = self.orders(price)
+        quantity = best if quantity is None else quantity
+        overage = self._deciding_overage()
+        offset = reorder_offsets(
+            self.levels, self.serve, self.outlast, self.underage, overage, self.carry, price, self.smallest, free
+        )
+        short, left, leftover_cost = np.empty(S), np.empty(S), np.empty(S)
+        expectations(self.levels, self.need, self.outlast, self.overage, quantity, short, left, leftover_cost)
+        shortage, position = short + self.lost_before, self.position.inventory_position
+        earning = np.maximum(self.underage - price, 0.0)
+        ratio = earning / np.maximum(earning + overage + (1 - self.carry) * price, np.finfo(float).tiny)
+        ratio = np.where(self.same, ratio, grid_cdf(self.levels, self.serve, free))
+        ratio = np.where(earning > 0, np.minimum(ratio, HIGHEST_RATIO), 0.0)
+        level = np.minimum(np.where(earning > 0, np.maximum(position + free, 0.0), 0.0), self.terms.max_stock)
+        due = np.where(earning > 0, np.maximum(np.floor(position + offset + 1e-9), -1.0), -1.0)
+        expected, mean = np.zeros(S), self.demand.mean
+        np.divide(shortage, mean, out=expected, where=mean > 0)
+        numbers = {
+            "order_quantity": quantity,
+            "order_up_to": level,
+            "reorder_point": due,
+            "safety_stock": level - mean,
+            "critical_ratio": ratio,
+            "expected_demand": mean,
+            "expected_shortage": shortage,
+            "expected_leftover": left,
+            "expected_cost": self.terms.shortage * shortage + leftover_cost + self.terms.order_cost * (quantity > 0),
+            "fill_rate": np.clip(1.0 - expected, 0.0, 1.0),
+            "shadow_price": price,
+        }
+        policy = pl.Series(POLICIES).gather(self.policy)
+        return OrderPlan(policy=policy, **numbers, reason=reasons(self, free, numbers))
+
+    def _deciding_overage(self) -> Array:
+        """Overage cost that keeps the ratio at or below HIGHEST_RATIO."""
+        return np.maximum(self.overage, self.underage * ((1 - HIGHEST_RATIO) / HIGHEST_RATIO))
+
+
+def plan_orders(
+    demand: LeadTimeDemand,
+    supply: pl.DataFrame,
+    stock: pl.DataFrame,
+    settings: PlanSettings,
+    price: Array | None = None,
+) -> OrderPlan:
+    """Return the order of every series.
+
+    Parameters
+    ----------
+    demand
+        Of the protection interval, from `protect`.
+    supply, stock
+        S rows in the order of `demand`, the contract's columns with defaults filled in; `supply.planned` tells which
+        series have what an order needs (the others order 0), `stock.known` whose stock is known (else it counts as 0).
+    price
+        (S,) shadow price, currency per unit ordered; None: 0.
+    """
+    return order_problem(demand, supply, stock, settings).plan(price)
+
+
+def order_problem(
+    demand: LeadTimeDemand, supply: pl.DataFrame, stock: pl.DataFrame, settings: PlanSettings
+) -> OrderProblem:
+    """Work out each series' net requirement and costs; see `plan_orders`."""
+    terms = _terms(supply, demand)
+    mean_lead = demand.periods - demand.review
+    position = stock_position(stock, mean_lead)
+    kept_share = np.maximum(1.0 - demand.review / np.maximum(terms.life, 1), 0.0)
+    lost, waste = settings.stockout == "lost", np.where(terms.life > 0, terms.waste, 0.0)
+    S, levels, totals = len(mean_lead), requirement_levels(demand.levels), demand.totals
+    need, outlast, lost_before = np.empty((S, levels.size)), np.empty((S, levels.size)), np.empty(S)
+    net_requirement(
+        demand.levels, totals.quantiles, totals.total_sd, totals.step_sd, totals.rate, demand.first_lead,
+        demand.lead_weight, demand.review, terms.life, lost, terms.holding, waste, position.on_hand, position.owed,
+        position.offsets, position.steps, position.units, path_nodes(), levels, need, outlast, lost_before,
+    )  # fmt: skip
+    serve, underage, overage = need, terms.shortage, terms.holding * terms.cycle + waste
+    if not lost:  # a backorder costs at the end of every period in which it is owed
+        every = (terms.cycle > 1) & (terms.life == 0)
+        serve = np.where(every[:, None], outlast, need)
+        underage = np.where(every, underage * terms.cycle, underage)
+    if settings.policy == "newsvendor":
+        overage = np.where(terms.life > 0, overage, overage + terms.waste)
+    same = (serve == outlast).all(axis=1)
+    if settings.service is not None:
+        underage = underage_for_service(levels, serve, outlast, overage, settings.service)
+    room = np.maximum(terms.max_stock - position.inventory_position, 0.0)
+    policy, smallest = _policy(terms, demand, settings, room)
+    return OrderProblem(
+        terms=terms, demand=demand, position=position, known=stock["known"].to_numpy(), policy=policy, levels=levels,
+        need=need, serve=serve, outlast=outlast, same=same, lost_before=lost_before, underage=underage,
+        overage=overage, carry=np.where(terms.life > 0, kept_share, 1.0), smallest=smallest, most=room,
+    )  # fmt: skip
+
+
+def _terms(supply: pl.DataFrame, demand: LeadTimeDemand) -> Terms:
+    def column(name: str, null: float) -> Array:
+        return supply[name].fill_null(null).cast(pl.Float64).to_numpy()
+
+    paid = supply.select(pl.coalesce("unit_cost", "unit_price", "shortage_cost").fill_null(0.0)).to_series().to_numpy()
+    pack = column("pack_size", 1.0)
+    pack = np.where(pack > 0, pack, 1.0)
+    life = np.ceil(column("shelf_life", 0.0) - 1e-9).astype(np.int64)
+    return Terms(
+        shortage=np.maximum(column("shortage_cost", 0.0), 0.0),
+        holding=np.maximum(column("holding_cost", 0.0), 0.0),
+        waste=np.maximum(paid - column("salvage_value", 0.0), 0.0),
+        order_cost=np.maximum(column("order_cost", 0.0), 0.0),
+        pack=pack,
+        moq=np.maximum(np.ceil(column("moq", 0.0) / pack - 1e-9), 1.0) * pack,
+        max_stock=column("max_stock", np.inf),
+        life=life,
+        cycle=np.where(life > 0, np.minimum(life, demand.review), demand.review),
+        planned=supply["planned"].to_numpy(),
+    )
+
+
+def _policy(
+    terms: Terms, demand: LeadTimeDemand, settings: PlanSettings, room: Array
+) -> tuple[NDArray[np.int64], Array]:
+    """Return each series' policy and the smallest order that it places."""
+    single = (terms.life > 0) & (terms.life <= demand.review)
+    rate = demand.totals.rate
+    longest = np.minimum(np.where(terms.life > 0, rate * terms.life / 2, np.inf), room)
+    lot = economic_lots(terms.order_cost, rate, terms.holding, terms.pack, longest)
+    match settings.policy:
+        case "newsvendor":
+            chosen = np.full(single.shape, 1)
+        case "order-up-to":
+            chosen = np.zeros(single.shape, dtype=np.int64)
+        case "reorder-point":
+            chosen = np.where(single, 1, 2)
+        case _:
+            pays = (lot > terms.moq) & (lot > rate * demand.review)
+            chosen = np.where(single, 1, np.where(pays, 2, 0))
+    return chosen.astype(np.int64), np.where(chosen == 2, np.maximum(lot, terms.moq), terms.moq)

@@ -1,0 +1,260 @@
+"""Net requirement: what a new order must serve after stock, arrivals, lost sales and shelf lives have had their part.
+
+The order is placed at the end of period t, its goods arrive for t + L + 1 and are alone until the next order's arrive R
+periods later. For each path of demand (`demand_paths`) units leave in order of age (FIFO), so one number tells all: the
+pointer P_k, units gone by the end of period k, sold or thrown away. With A_k units that were there or have arrived,
+and E_k whose life has ended, a period of demand D moves it to
+
+    P_k = max(min(P_{k-1} + D_k, A_k), E_k)                     what is short is lost, or min(…, A_k) is left out
+
+From the new order's arrival on, P runs on as if stock were endless; what it needs beyond the old units by the end of
+period L + r is the path's requirement Z_r. Then, exactly, a new order q loses (Z_R - q)+ units of sales, has (q - Z_r)+
+units on hand at the end of period L + r, and with a shelf life m throws away (q - Z_m)+ of its own. Periods between two
+arrivals are taken in one step, for nothing happens between them that the total does not tell.
+
+Where neither lost sales nor shelf lives nor later arrivals matter (backorders, or L = 0) the requirement is the
+protection interval's demand less the inventory position, taken from the model's quantiles as they are.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fullshelf.kernels.compile import core, loop
+from fullshelf.kernels.demand_paths import TABLE, Nodes, fill_table, walk_totals
+from fullshelf.kernels.quantile_grid import complete, value_at
+
+Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+REVIEW_MARKS = 4  # ends of periods between two arrivals at which stock on hand is counted, at most
+
+
+def requirement_levels(levels: Array) -> Array:
+    """Return the levels (K,) of a requirement: 0, the forecast's, and 0.995 and 0.999 where those end before.
+
+    Examples
+    --------
+    >>> requirement_levels(np.array([0.5, 0.99])).tolist()
+    [0.0, 0.5, 0.99, 0.995, 0.999]
+    """
+    return np.concatenate([[0.0], levels, [tail for tail in (0.995, 0.999) if tail > levels[-1]]])
+
+
+@core
+def weighted_quantiles(values: Array, weights: Array, levels: Array, out: Array) -> None:
+    """Quantiles of a weighted sample: linear between the middles of the sorted weights; at level 0 the least value."""
+    order = np.argsort(values, kind="mergesort")
+    total = weights.sum()
+    last = values.size - 1
+    i, done = 0, weights[order[0]] / total
+    middle, before, low = 0.5 * done, 0.0, values[order[0]]
+    for k in range(levels.size):
+        while middle < levels[k] and i < last:
+            before, low = middle, values[order[i]]
+            i += 1
+            share = weights[order[i]] / total
+            middle = done + 0.5 * share
+            done += share
+        high = values[order[i]]
+        share = (levels[k] - before) / (middle - before) if i > 0 else 1.0
+        out[k] = low + (high - low) * min(share, 1.0)
+
+
+@core
+def gone_by(k: int, on_hand: float, layer: float, review: int, life: int, steps: Ints, units: Array) -> float:
+    """E_k: units among stock and arrivals whose shelf life has ended by the end of period k.
+
+    The age of the stock on hand is not known. It is taken to be what is left of the newest arrivals, one every `review`
+    periods with `layer` units each: under FIFO that is what is left when sales are steady.
+    """
+    if life <= 0:
+        return 0.0
+    alive = max(0, -((k + 1 - life) // review))  # layers that outlive period k: those with life - 1 - i review > k
+    expired = max(0.0, on_hand - alive * layer)
+    for j in range(steps.size):
+        if steps[j] + life - 1 <= k:
+            expired += units[j]
+    return expired
+
+
+@core
+def mark_periods(
+    marked: NDArray[np.bool_], lead: int, cycle: int, life: int, lost: bool, review: int, steps: Ints, last: int
+) -> None:
+    """Mark the ends of periods at which something happens, 1 … last."""
+    marked[:] = False
+    marked[last] = True
+    stride = (cycle + REVIEW_MARKS - 1) // REVIEW_MARKS
+    for r in range(cycle, 0, -stride):
+        marked[lead + r] = True
+    if lead > 0 and (lost or life > 0):
+        marked[lead] = True
+    for j in range(steps.size):
+        before = steps[j] - 1
+        if 1 <= before <= last and (before > lead or lost or life > 0):
+            marked[before] = True
+        if life > 0 and 1 <= steps[j] + life - 1 <= last:
+            marked[steps[j] + life - 1] = True
+    if life > 0:
+        for end in range(life - 1, 0, -review):
+            if end <= last:
+                marked[end] = True
+
+
+@core
+def follow_paths(
+    totals: Array, marks: Ints, weight: Array, lead: int, cycle: int, life: int, review: int, lost: bool,
+    on_hand: float, owed: float, layer: float, steps: Ints, units: Array, beyond: float,
+    held: Array, outlast: Array,
+) -> float:  # fmt: skip
+    """Move the pointer along N paths.
+
+    held (REVIEW_MARKS, N) becomes the requirement Z_r at the marks of the review interval, newest first, so held[0] is
+    Z_R; outlast (N,) becomes Z_m of the order's own units, where `beyond` is the demand expected of periods after the
+    last mark. Returns the expected sales lost before the arrival.
+    """
+    M, N = totals.shape
+    stride = (cycle + REVIEW_MARKS - 1) // REVIEW_MARKS
+    available, gone = np.full(M, on_hand), np.empty(M)
+    old = on_hand
+    for m in range(M):
+        gone[m] = gone_by(int(marks[m]), on_hand, layer, review, life, steps, units)
+        for j in range(steps.size):
+            if steps[j] <= marks[m]:
+                available[m] += units[j]
+    for j in range(steps.size):
+        if steps[j] <= lead + 1:
+            old += units[j]
+    start = max(owed, gone_by(0, on_hand, layer, review, life, steps, units))
+    lost_before = 0.0
+    for i in range(N):
+        pointer, before, worst, short = start, 0.0, -np.inf, 0.0
+        for m in range(M):
+            k = int(marks[m])
+            wanted = pointer + totals[m, i] - before
+            before = totals[m, i]
+            if lost and k <= lead:
+                served = max(pointer, min(wanted, available[m]))
+                short += wanted - served
+                wanted = served
+            pointer = max(wanted, gone[m])
+            if lead < k <= lead + cycle:
+                worst = max(worst, pointer - available[m])
+                since = lead + cycle - k
+                if since % stride == 0:
+                    held[since // stride, i] = worst
+        outlast[i] = max(pointer - old + beyond, 0.0)
+        lost_before += weight[i] * short
+    return lost_before
+
+
+@loop
+def net_requirement(
+    levels: Array, running: NDArray[np.float32], total_sd: Array, step_sd: Array, rate: Array,
+    first_lead: Ints, lead_weight: Array, review: Ints, life: Ints, lost: bool,
+    holding: Array, waste: Array, on_hand: Array, owed: Array,
+    offsets: Ints, steps: Ints, units: Array, nodes: Nodes, at: Array,
+    need: Array, outlast: Array, lost_before: Array,
+) -> None:  # fmt: skip
+    """Fill the requirement curves of S series.
+
+    Parameters
+    ----------
+    levels, running
+        (Q,) and (S, T, Q): quantiles of the demand of periods 1…k, units.
+    total_sd, step_sd
+        (S, T) standard deviations of the running totals and of the single periods, units.
+    rate
+        (S,) mean demand per period, units.
+    first_lead, lead_weight
+        (S,) shortest lead time in periods, (S, W) probabilities of it and the next W - 1.
+    review, life
+        (S,) periods; life 0 = keeps.
+    lost
+        Whether demand that stock cannot serve is lost before the order arrives.
+    holding, waste
+        (S,) currency per unit and period, per unit thrown away: the weights in `outlast`.
+    on_hand, owed
+        (S,) units, backorders.
+    offsets, steps, units
+        (S + 1,), (A,), (A,): arrivals on their way, at the start of which period, how much.
+    nodes
+        `demand_paths.path_nodes()`.
+    at
+        (K,) `requirement_levels(levels)`.
+    need, outlast
+        (S, K) outputs at those levels: Z_R, and the mixture of all Z_r and Z_m that stands for what a
+        unit must outlast not to cost; weights holding × periods and waste.
+    lost_before
+        (S,) output: expected units lost before the arrival.
+    """
+    S, T, _ = running.shape
+    W, N = lead_weight.shape[1], nodes.score.size
+    grid, curve = at[: levels.size + 1], np.empty(levels.size + 1)
+    marked, tables = np.empty(T + 1, np.bool_), np.empty((T, TABLE))
+    all_totals, z = np.empty((T, N)), np.empty(N)
+    held, kept = np.empty((REVIEW_MARKS, N)), np.empty(N)
+    needs, needs_weight = np.empty(W * N), np.empty(W * N)
+    costs, costs_weight = np.empty(W * N * (REVIEW_MARKS + 1)), np.empty(W * N * (REVIEW_MARKS + 1))
+    for s in range(S):
+        mine, amounts = steps[offsets[s] : offsets[s + 1]], units[offsets[s] : offsets[s + 1]]
+        cycle = min(review[s], life[s]) if life[s] > 0 else review[s]
+        stride = (cycle + REVIEW_MARKS - 1) // REVIEW_MARKS
+        certain = lead_weight[s, 0] == 1.0
+        end = first_lead[s] + cycle
+        late = False
+        for j in range(mine.size):
+            late = late or first_lead[s] + 2 <= mine[j] <= end
+        exact = certain and life[s] == 0 and not late and (not lost or first_lead[s] == 0)
+        lost_before[s] = 0.0
+        if not exact or cycle > 1:
+            n = c = 0
+            for w in range(W):
+                chance = lead_weight[s, w]
+                if chance == 0.0:
+                    continue
+                lead = first_lead[s] + w
+                last = min(T, lead + max(cycle, life[s]))
+                mark_periods(marked, lead, cycle, life[s], lost, review[s], mine, last)
+                marks = np.flatnonzero(marked[: last + 1])
+                anchor = int(np.searchsorted(marks, lead + cycle))
+                for m in range(marks.size):
+                    complete(levels, running[s, marks[m] - 1], curve)
+                    fill_table(grid, curve, nodes.table, tables[m])
+                totals = all_totals[: marks.size]
+                walk_totals(anchor, marks, total_sd[s], step_sd[s], tables, nodes.score, nodes.noise, z, totals)
+                beyond = rate[s] * max(0, lead + life[s] - last)
+                layer = max(rate[s] * review[s], on_hand[s] / max(1, -((1 - life[s]) // review[s])))
+                lost_before[s] += chance * follow_paths(
+                    totals, marks, nodes.weight, lead, cycle, life[s], review[s], lost,
+                    on_hand[s], owed[s], layer, mine, amounts, beyond, held, kept,
+                )  # fmt: skip
+                needs[n : n + N] = held[0]
+                needs_weight[n : n + N] = chance * nodes.weight
+                n += N
+                r, j = cycle, 0
+                while r > 0:
+                    costs[c : c + N] = held[j]
+                    costs_weight[c : c + N] = chance * nodes.weight * (holding[s] * min(stride, r))
+                    c += N
+                    r -= stride
+                    j += 1
+                if life[s] > 0:
+                    costs[c : c + N] = kept
+                    costs_weight[c : c + N] = chance * nodes.weight * waste[s]
+                    c += N
+            weighted_quantiles(needs[:n], needs_weight[:n], at, need[s])
+            if c > n and costs_weight[:c].sum() > 0.0:
+                weighted_quantiles(costs[:c], costs_weight[:c], at, outlast[s])
+            else:
+                outlast[s] = need[s]
+        if exact:
+            complete(levels, running[s, end - 1], curve)
+            position = on_hand[s] - owed[s]
+            for j in range(mine.size):
+                if mine[j] <= end:
+                    position += amounts[j]
+            for k in range(at.size):
+                need[s, k] = value_at(grid, curve, at[k]) - position
+            if cycle == 1:
+                outlast[s] = need[s]

@@ -1,0 +1,145 @@
+"""Orders of S series from their requirement curves: which lot, how much, and what it is expected to cost.
+
+The costs are those of `newsvendor_grid`, G(q) = u E[(need - q)+] + o E[(q - outlast)+], over the periods from the
+order's arrival to the next one's, and three policies are three answers to "how small may an order be":
+
+- newsvendor, order-up-to: the smallest order is the MOQ or a pack;
+- reorder point: it is an economic lot, which spreads the order cost K over the demand of several review periods.
+
+Whatever the smallest order is, it is placed when G(smallest) < G(0): for a given lot that is the exact reorder point of
+Zheng (1992), so a lot that lasts for months is not ordered before its first units are needed, nor refused because its
+last ones will wait.
+
+A price on what an order uses (a shadow price of capital or space, currency per unit ordered) enters as a cost that is
+paid for each unit ordered and saved again when a unit left over makes the next order smaller, for the next round has
+its price, too: u becomes u - price, and of units that will not be used later (`carry` < 1) o becomes o + (1 - carry)
+price. With carry 1 a price thus drops what earns less than it and leaves the service of the rest nearly whole; a price
+taken as sunk cost cuts every order's service instead.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fullshelf.kernels.compile import core, loop
+from fullshelf.kernels.newsvendor_grid import best_quantity, cost_at, lots_of
+from fullshelf.kernels.quantile_grid import cdf_at, excess_at, mean_of, value_at
+
+Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+@core
+def round_economic_lot(lot: float, pack: float) -> float:
+    """Whole packs, at least one, with the lower EOQ cost K d / Q + h Q / 2: n packs while n (n - 1) pack² ≤ lot²."""
+    return float(pack * np.floor(0.5 + math.sqrt(0.25 + (lot / pack) ** 2) + 1e-9))
+
+
+@loop
+def economic_lots(order_cost: Array, rate: Array, holding: Array, pack: Array, most: Array) -> Array:
+    """Economic order quantities (S,) in whole packs: √(2 K d / h), Harris (1913); one pack where that is no answer.
+
+    Parameters
+    ----------
+    order_cost, rate, holding
+        (S,) K in currency per order, d in units per period, h in currency per unit and period.
+    pack, most
+        (S,) units; no lot is larger than `most`, but for the one pack.
+
+    Examples
+    --------
+    >>> a = np.array
+    >>> economic_lots(a([8.0]), a([1300.0]), a([0.225]), a([1.0]), a([np.inf])).tolist()
+    [304.0]
+    """
+    out = np.empty(pack.size)
+    for s in range(pack.size):
+        out[s] = pack[s]
+        if order_cost[s] > 0.0 and holding[s] > 0.0 and rate[s] > 0.0:
+            lot = math.sqrt(2.0 * order_cost[s] * rate[s] / holding[s])
+            out[s] = max(round_economic_lot(min(lot, most[s]), pack[s]), pack[s])
+    return out
+
+
+@loop
+def underage_for_service(levels: Array, need: Array, outlast: Array, outlast_cost: Array, service: float) -> Array:
+    """Underage costs (S,) that make a service level the cheapest: P(no stock-out) = service at the optimum."""
+    out = np.empty(need.shape[0])
+    for s in range(need.shape[0]):
+        q = value_at(levels, need[s], service)
+        over = outlast_cost[s] * min(max(cdf_at(levels, outlast[s], q), 1e-3), service)
+        out[s] = over / (1.0 - service)
+    return out
+
+
+@loop
+def best_orders(
+    levels: Array, need: Array, outlast: Array, same: Flags, underage: Array, outlast_cost: Array, carry: Array,
+    price: Array, pack: Array, smallest: Array, most: Array, free: Array, quantity: Array,
+) -> None:  # fmt: skip
+    """Fill `free` (S,), the best order without packs (negative = too much stock), and `quantity` (S,) in whole packs.
+
+    Parameters
+    ----------
+    levels, need, outlast
+        (K,) and (S, K) requirement curves; `same` (S,) where the two are one.
+    underage, outlast_cost, price
+        (S,) currency per unit short, left, ordered.
+    carry
+        (S,) share of the price that a unit left over saves later, 0…1.
+    pack, smallest, most
+        (S,) units; `smallest` order > 0 is a multiple of `pack`, `most` the largest allowed.
+    """
+    for s in range(need.shape[0]):
+        u, a, o = underage[s] - price[s], (1.0 - carry[s]) * price[s], outlast_cost[s]
+        if not u > 0.0:
+            free[s], quantity[s] = min(need[s, 0], 0.0), 0.0
+            continue
+        free[s] = best_quantity(levels, need[s], outlast[s], u, a, o, same[s])
+        quantity[s] = 0.0
+        if free[s] > 0.0 and most[s] >= smallest[s]:
+            means = mean_of(levels, need[s]), mean_of(levels, outlast[s])
+            quantity[s] = lots_of(
+                levels, need[s], outlast[s], u, a, o, free[s], pack[s], smallest[s], most[s], means[0], means[1]
+            )
+
+
+@loop
+def reorder_offsets(
+    levels: Array, need: Array, outlast: Array, underage: Array, outlast_cost: Array, carry: Array, price: Array,
+    smallest: Array, free: Array,
+) -> Array:  # fmt: skip
+    """Return x (S,) with G(x) = G(x + smallest): an order is due while stock is at most x above what it is now."""
+    out = np.empty(need.shape[0])
+    for s in range(need.shape[0]):
+        u, a, o = underage[s] - price[s], (1.0 - carry[s]) * price[s], outlast_cost[s]
+        out[s] = free[s]
+        if not u > 0.0:
+            continue
+        need_mean, outlast_mean = mean_of(levels, need[s]), mean_of(levels, outlast[s])
+        low, high = free[s] - smallest[s], free[s]
+        for _ in range(24):
+            x = 0.5 * (low + high)
+            gain = cost_at(levels, need[s], outlast[s], u, a, o, x, need_mean, outlast_mean) - cost_at(
+                levels, need[s], outlast[s], u, a, o, x + smallest[s], need_mean, outlast_mean
+            )
+            if gain > 0.0:
+                low = x
+            else:
+                high = x
+        out[s] = low
+    return out
+
+
+@loop
+def expectations(
+    levels: Array, need: Array, outlast: Array, outlast_cost: Array, quantity: Array,
+    short: Array, left: Array, overage: Array,
+) -> None:  # fmt: skip
+    """Fill units short and left (S,) at the end of the order's periods, and the cost of what is left over, currency."""
+    for s in range(need.shape[0]):
+        short[s] = excess_at(levels, need[s], quantity[s])
+        left[s] = max(quantity[s] - mean_of(levels, need[s]) + short[s], 0.0)
+        over = quantity[s] - mean_of(levels, outlast[s]) + excess_at(levels, outlast[s], quantity[s])
+        overage[s] = outlast_cost[s] * max(over, 0.0)
