@@ -11,7 +11,7 @@ from fullshelf.engine.report import numbers
 
 def histogram(counts: Sequence[int], labels: Sequence[str], tips: Sequence[str], axis: str, of: str) -> str:
     """Draw bars side by side: counts (B,), what stands at the B + 1 edges between them, a tip for each bar."""
-    W, H, left, right, top, bottom = 260, 172, 34, 8, 22, 40
+    W, H, left, right, top, bottom = 260, 174, 34, 8, 22, 42
     ys = fig.ticks(max(counts, default=0), 3)
     y = fig.Scale(0, ys[-1], H - bottom, top)
     width = (W - left - right) / max(len(counts), 1)
@@ -27,7 +27,7 @@ def histogram(counts: Sequence[int], labels: Sequence[str], tips: Sequence[str],
             shapes.append(fig.box(left + i * width + 0.75, y(0) - place, width - 1.5, place, "bar", tip))
     every = next(n for n in range(1, len(labels) + 1) if _apart(labels[::-n], n * width))
     for i, label in list(enumerate(labels))[::-every]:
-        shapes.append(fig.text(left + i * width, H - bottom + 14, label, "middle") if label else "")
+        shapes.append(fig.text(left + i * width, H - bottom + 17, label, "middle") if label else "")
     shapes.append(fig.text(left + (W - left - right) / 2, H - 6, axis, "middle", "axis"))
     return fig.picture(W, H, f"{of} by {axis}. " + "; ".join(t for t, c in zip(tips, counts, strict=True) if c), shapes)
 
@@ -60,7 +60,7 @@ def reliability(coverage: Mapping[float, float]) -> str:
         shapes += [
             fig.segment(left, y(tick), W - right, y(tick), "base" if tick == 0 else "grid"),
             fig.text(left - 5, y(tick) + 3.5, f"{100 * tick:.0f} %", "end"),
-            fig.text(x(tick), H - bottom + 14, f"{tick:g}", "middle"),
+            fig.text(x(tick), H - bottom + 17, f"{tick:g}", "middle"),
         ]
     shapes.append(fig.segment(x(0), y(0), x(1), y(1), "ideal"))
     shapes.append(fig.path(fig.line((x(q), y(c)) for q, c in sorted(coverage.items())), "median"))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
+
+from fullshelf.engine.report.markup import escaped
 
 Point = tuple[float, float]
 
@@ -84,25 +85,25 @@ def segment(x1: float, y1: float, x2: float, y2: float, css: str) -> str:
 def box(x: float, y: float, width: float, height: float, css: str, tip: str = "") -> str:
     """Draw a rectangle; `tip` is shown under a resting pointer."""
     shape = f'<rect class="{css}" x="{place(x)}" y="{place(y)}" width="{place(width)}" height="{place(height)}"'
-    return f"{shape}><title>{escape(tip)}</title></rect>" if tip else f"{shape}/>"
+    return f"{shape}><title>{escaped(tip)}</title></rect>" if tip else f"{shape}/>"
 
 
 def dot(x: float, y: float, radius: float, css: str, tip: str = "") -> str:
     """Draw a disc."""
     shape = f'<circle class="{css}" cx="{place(x)}" cy="{place(y)}" r="{place(radius)}"'
-    return f"{shape}><title>{escape(tip)}</title></circle>" if tip else f"{shape}/>"
+    return f"{shape}><title>{escaped(tip)}</title></circle>" if tip else f"{shape}/>"
 
 
 def text(x: float, y: float, words: str, anchor: str = "start", css: str = "") -> str:
     """Write words; `anchor` is start, middle or end."""
     attributes = (f' text-anchor="{anchor}"' if anchor != "start" else "") + (f' class="{css}"' if css else "")
-    return f'<text x="{place(x)}" y="{place(y)}"{attributes}>{escape(words)}</text>'
+    return f'<text x="{place(x)}" y="{place(y)}"{attributes}>{escaped(words)}</text>'
 
 
 def picture(width: float, height: float, says: str, shapes: Iterable[str]) -> str:
     """Put shapes into a picture that fills its column; `says` is what it shows, for those who do not see it."""
     view = f'viewBox="0 0 {place(width)} {place(height)}"'
-    return f'<svg {view} role="img" aria-label="{escape(says)}">{"".join(shapes)}</svg>'
+    return f'<svg {view} role="img" aria-label="{escaped(says)}">{"".join(shapes)}</svg>'
 
 
 def fit(words: str, characters: int) -> str:

@@ -17,6 +17,11 @@ class Html(str):
     __slots__ = ()
 
 
+def escaped(words: str) -> str:
+    """Escape words for an element or an attribute; control characters become visible."""
+    return escape(_CONTROL.sub("\ufffd", words))
+
+
 def tag(name: str, /, *children: str, css: str = "", **attributes: str) -> Html:
     """Make an element; children and attributes that are no `Html` are escaped.
 
@@ -26,25 +31,25 @@ def tag(name: str, /, *children: str, css: str = "", **attributes: str) -> Html:
     '<p class="note">a &lt; b</p>'
     """
     given = {**({"class": css} if css else {}), **attributes}
-    head = name + "".join(f' {key.replace("_", "-")}="{escape(value)}"' for key, value in given.items())
+    head = name + "".join(f' {key.replace("_", "-")}="{escaped(value)}"' for key, value in given.items())
     return Html(f"<{head}>" if name in _EMPTY else f"<{head}>{join(*children)}</{name}>")
 
 
 def join(*children: str) -> Html:
     """Put pieces behind each other, escaping what is no `Html`."""
-    return Html("".join(c if isinstance(c, Html) else escape(c, quote=False) for c in children))
+    return Html("".join(c if isinstance(c, Html) else escaped(c) for c in children))
 
 
 def users(words: str | None, limit: int = 90) -> Html:
-    """Show words that a user wrote: cut to a length, control characters made visible, their own reading direction.
+    """Show words that a user wrote: cut to a length, in their own reading direction.
 
     Examples
     --------
     >>> users("<script>")
     '<bdi>&lt;script&gt;</bdi>'
     """
-    clean = _CONTROL.sub("\ufffd", (words or "")[: limit + 1])
-    return tag("bdi", clean if len(clean) <= limit else clean[: limit - 1] + "…")
+    start = (words or "")[: limit + 1]
+    return tag("bdi", start if len(start) <= limit else start[: limit - 1] + "…")
 
 
 @dataclass(frozen=True, slots=True)

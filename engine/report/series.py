@@ -7,7 +7,7 @@ from fullshelf.engine.report.attention import product
 from fullshelf.engine.report.examples import Example
 from fullshelf.engine.report.facts import ReportFacts
 from fullshelf.engine.report.markup import Html, section, tag, users
-from fullshelf.engine.report.numbers import money, number, plural
+from fullshelf.engine.report.numbers import money, number
 from fullshelf.engine.report.summary import as_of, plural_units
 
 ROOM = 650_000  # bytes for all cards: the page stays below a megabyte
@@ -42,7 +42,7 @@ def series(facts: ReportFacts, examples: list[Example]) -> Html:
         tag("p", "The most telling series of each kind, not the typical ones.", css="soft"),
         tag("ul", *entries, css="key"),
         tag("div", *cards, css="cards"),
-        tag("p", f"{plural(left_out, 'more')} left out to keep this page small.", css="note") if left_out else "",
+        tag("p", f"{left_out:,} more left out to keep this page small.", css="note") if left_out else "",
     )
 
 
