@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
 
 import typer
+from rich.console import Console
 
-app = typer.Typer(no_args_is_help=True, help="Benchmarks: ours, the peers and the physical limit, in the same run.")
+from fullshelf.bench.machine import Limits, Machine, measure_limits, this_machine
+from fullshelf.bench.result import Report, show_machine, show_report
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Benchmarks: ours, the peers and the physical limit, in the same run.",
+)
 
 
 class Size(StrEnum):
@@ -17,9 +29,76 @@ class Size(StrEnum):
     FULL = "full"  # what the README quotes
 
 
+SizeOption = Annotated[Size, typer.Option(help="how much is measured")]
+JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="write the JSON line to a file too")]
+Series = Annotated[int | None, typer.Option(min=1, help="number of series; default by --size")]
+
+
 @app.callback()
 def _group() -> None:
     """Keep the command names even while there is a single one."""
+
+
+@app.command()
+def refresh(
+    size: SizeOption = Size.SMALL,
+    series: Series = None,
+    periods: Annotated[int, typer.Option(min=30, help="days of sales")] = 365,
+    model: Annotated[str, typer.Option(help="demand model")] = "auto",
+    work: Annotated[Path | None, typer.Option(help="folder for data and runs; default: one that is removed")] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Measure the whole job: rows per second by stage, two nights, peak memory, beside Polars on the same files."""
+    from fullshelf.bench.refresh import SERIES, measure_refresh
+
+    with tempfile.TemporaryDirectory(prefix="fullshelf-bench-") as scratch:
+        folder = work or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        _run(
+            lambda machine, limits, say: measure_refresh(
+                machine, limits, folder, series or SERIES[size], periods=periods, model=model, say=say
+            ),
+            json_file,
+            disk=folder,
+        )
+
+
+@app.command()
+def forecast(
+    size: SizeOption = Size.SMALL,
+    series: Series = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Measure our classical models beside statsforecast: series per second of one core, and the loss of both."""
+    from fullshelf.bench.forecast import SERIES, measure_forecasts
+
+    _run(
+        lambda machine, limits, say: measure_forecasts(machine, limits, series or SERIES[size], say=say),
+        json_file,
+        packages=("statsforecast",),
+    )
+
+
+@app.command(name="all")
+def every(size: SizeOption = Size.SMALL) -> None:
+    """Run the benchmarks of this list that need nothing but this machine, one after the other."""
+    forecast(size)
+    refresh(size)
+
+
+def _run(
+    measure: Callable[[Machine, Limits, Callable[[str], None]], Report],
+    json_file: Path | None,
+    *,
+    packages: Sequence[str] = (),
+    disk: Path | None = None,
+) -> None:
+    """Print what the machine allows, measure, print the report; a benchmark of its own file needs no more than this."""
+    console, progress = Console(), Console(stderr=True)
+    machine, limits = this_machine(packages), measure_limits(disk)
+    show_machine(console, machine, limits)
+    report = measure(machine, limits, lambda line: progress.print(f"… {line}", style="dim"))
+    show_report(console, report, json_file)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -1,0 +1,182 @@
+"""`fullshelf bench refresh`: the whole job on a made-up marketplace, stage by stage, beside Polars on the same files.
+
+The refresh runs as a user runs it, in a process of its own whose peak memory is measured: on a first night, on a second
+one with one more day of sales, and once more with nothing to do. It does not judge the orders.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import yaml
+
+from fullshelf.bench.machine import Limits, Machine
+from fullshelf.bench.process import Finished, run_measured
+from fullshelf.bench.result import OURS, Report, Row
+from fullshelf.bench.timing import Timing, once
+from fullshelf.engine.calendar import Period
+from fullshelf.engine.simulate import Marketplace, simulate_marketplace
+
+SERIES = {"small": 20_000, "full": 200_000}
+PERIODS = 365
+SEED = 11
+# What the clock of a run adds up over its threads, and what it measures once.
+SUMMED = ("read", "forecast", "protect", "plan", "write")
+STAGES = ("split", *SUMMED, "report")
+
+READING = (
+    "Stages from run.json. split is the wall time of checking all tables and splitting sales into shards; read to "
+    "write are added up over the threads that work side by side, so that together they exceed the wall time (total)."
+)
+FLOOR = (
+    "Polars reads and sorts the same sales on the same cores and stops there: it checks nothing, writes nothing and "
+    "holds all rows in memory. It is the floor for the split, not a rival for the job."
+)
+
+_SORT = """
+import sys, time, polars as pl
+begun = time.perf_counter()
+frame = pl.read_parquet(sys.argv[1])
+read = time.perf_counter()
+frame = frame.sort("sku", "location", "date")
+print(read - begun, time.perf_counter() - read, frame.height)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """One call of the refresh."""
+
+    name: str
+    process: Finished
+    summary: dict[str, Any]  # run.json
+
+
+def measure_refresh(
+    machine: Machine,
+    limits: Limits,
+    work: Path,
+    series: int,
+    *,
+    periods: int = PERIODS,
+    model: str = "auto",
+    repeats: int = 3,
+    say: Callable[[str], None] = print,
+) -> Report:
+    """Make the marketplace under `work`, refresh it for two nights, and let Polars read and sort the same sales.
+
+    Raises
+    ------
+    RuntimeError
+        If a refresh fails; the message is its own.
+    """
+    say(f"simulating {series:,} series × {periods} days under {work}")
+    market, simulated = _simulate(work, series, periods)
+    rows = market.rows["sales"]
+    size = f"{series:,} series × {periods} days"
+    first, second = _split_nights(market)
+    table = [Row("simulate", OURS, size, rows, "rows", once(simulated), machine.threads)]
+    for night in _nights(work, market, first, second, model, say):
+        table += _rows_of(night, rows, series, size, machine)
+    table += list(_peers(market, rows, size, machine, repeats))
+    figures = {"sales rows": rows, "sales MB on disk": _megabytes(market.tables["sales"])}
+    disk = limits.read_bytes_per_second
+    cold = f"The disk would give the sales in {figures['sales MB on disk'] * 1e6 / disk:.2f} s." if disk else ""
+    return Report("refresh", machine, limits, tuple(table), {"marketplace": SEED}, (READING, FLOOR, cold), figures)
+
+
+def _simulate(work: Path, series: int, periods: int) -> tuple[Marketplace, float]:
+    simulate_marketplace(50, 30, work / "warm-up", seed=SEED, overwrite=True)  # compiles
+    begun = time.perf_counter()
+    market = simulate_marketplace(series, periods, work / "market", period=Period.DAY, seed=SEED, overwrite=True)
+    return market, time.perf_counter() - begun
+
+
+def _split_nights(market: Marketplace) -> tuple[list[str], list[str]]:
+    """Part the sales into all but the newest day, and that day; return the paths of the first and the second night."""
+    before, after = market.folder / "sales-before", market.folder / "sales-newest"
+    for folder, chosen in ((before, pl.col("date") < market.as_of), (after, pl.col("date") == market.as_of)):
+        folder.mkdir(exist_ok=True)
+        for old in folder.glob("*.parquet"):
+            old.unlink()
+        if folder == after:
+            pl.scan_parquet(market.tables["sales"] / "*.parquet").filter(chosen).sink_parquet(after / "newest.parquet")
+            continue
+        for part in sorted(market.tables["sales"].glob("*.parquet")):
+            pl.scan_parquet(part).filter(chosen).sink_parquet(folder / part.name)
+    return [str(before)], [str(before), str(after)]
+
+
+def _nights(
+    work: Path, market: Marketplace, first: list[str], second: list[str], model: str, say: Callable[[str], None]
+) -> Iterator[Night]:
+    plan = yaml.safe_load(market.configuration.read_text(encoding="utf-8"))
+    plan["output"], plan["forecast"] = str(work / "runs"), {"model": model}
+    yesterday = market.as_of.fromordinal(market.as_of.toordinal() - 1)
+    for name, sales, as_of in (
+        ("first night", first, yesterday),
+        ("second night", second, market.as_of),
+        ("called again", second, market.as_of),
+    ):
+        plan["as_of"], plan["inputs"]["sales"] = as_of, sales
+        configuration = market.folder / f"{name.replace(' ', '-')}.yaml"
+        configuration.write_text(yaml.safe_dump(plan), encoding="utf-8")
+        say(f"refresh, {name}")
+        yield refresh(name, configuration)
+
+
+def refresh(name: str, configuration: Path) -> Night:
+    """Call `fullshelf refresh` in a process of its own.
+
+    Raises
+    ------
+    RuntimeError
+        If it does not end with exit code 0.
+    """
+    words = [sys.executable, "-m", "fullshelf.engine", "refresh", str(configuration), "--json", "--quiet"]
+    process = run_measured(words)
+    if process.returncode != 0:
+        raise RuntimeError(f"refresh, {name}: exit code {process.returncode}: {process.output[-2000:]}")
+    return Night(name, process, json.loads(process.output.strip().splitlines()[-1]))
+
+
+def _rows_of(night: Night, rows: int, series: int, size: str, machine: Machine) -> Iterator[Row]:
+    seconds = {} if night.summary["already"] else night.summary["seconds"]
+    for stage in STAGES:
+        if stage in seconds:
+            cores = 1 if stage == "report" else machine.threads
+            per_core = stage in SUMMED
+            yield Row(
+                f"{night.name}: {stage}", OURS, size, rows, "rows", once(seconds[stage]), 1 if per_core else cores
+            )
+    peak = {"peak GiB": night.process.peak_bytes / 2**30}
+    note = f"{series / night.process.seconds:,.0f} series/s, from the shell"
+    whole = once(night.process.seconds)
+    yield Row(f"{night.name}: total", OURS, size, rows, "rows", whole, machine.threads, peak, note)
+
+
+def _peers(market: Marketplace, rows: int, size: str, machine: Machine, repeats: int) -> Iterator[Row]:
+    """Let Polars read and sort the sales in a process of its own."""
+    pattern = str(market.tables["sales"] / "*.parquet")
+    finished = [run_measured([sys.executable, "-c", _SORT, pattern]) for _ in range(repeats + 1)]
+    for process in finished:
+        if process.returncode != 0:
+            reason = process.output.strip().splitlines()[-1:] or [f"exit code {process.returncode}"]
+            yield Row("read and sort", f"polars {pl.__version__}", size, rows, "rows", None, note=reason[0])
+            return
+    times = [[float(word) for word in process.output.split()[:2]] for process in finished]
+    peak = {"peak GiB": max(process.peak_bytes for process in finished) / 2**30}
+    for at, task in enumerate(("read", "sort")):
+        timing = Timing(times[0][at], tuple(pair[at] for pair in times[1:]))
+        yield Row(task, f"polars {pl.__version__}", size, rows, "rows", timing, machine.threads, peak)
+
+
+def _megabytes(folder: Path) -> float:
+    return sum(file.stat().st_size for file in folder.iterdir()) / 1e6
