@@ -62,6 +62,8 @@ SERIES = np.dtype(
 _MEMORY_DAYS = 25.0  # of the buyer's moving averages, but 3 periods at least
 _RETURN_DAYS = 6.0
 _FADE_DAYS = 60.0  # before the end of life
+_MOST_GROWTH = 1.5  # of log demand, either way from the middle of the span: decades must not explode
+_MOST_MEAN = 1e7  # units per period; with the noise on top, counts stay far inside int32
 
 
 @core
@@ -148,11 +150,12 @@ def _demand(
         slow = s["carry"] * slow + fresh * normal(state)
         mean = 0.0
         if s["launch"] <= t < s["end"]:
-            log_mean = s["sensitivity"] * season[t] + local[t] + s["growth"] * (t - middle)
+            log_mean = s["sensitivity"] * season[t] + local[t]
+            log_mean += min(_MOST_GROWTH, max(-_MOST_GROWTH, s["growth"] * (t - middle)))
             log_mean += s["wobble"] * (slow - 0.5 * s["wobble"])
             life = 1.0 - math.exp(-(t - s["launch"] + 1.0) / s["ramp"])
             life *= min(1.0, 0.15 + (s["end"] - t) * days / _FADE_DAYS)
-            mean = s["rate"] * effect[t] * life * math.exp(log_mean)
+            mean = min(_MOST_MEAN, s["rate"] * effect[t] * life * math.exp(log_mean))
         demand[t] = _count(s, state, mean) if mean > 0.0 else 0
         if expected.size:
             expected[t] = mean

@@ -115,6 +115,13 @@ def test_there_is_no_demand_before_the_launch_or_after_the_end():
     assert (lived.in_stock[:, :100] == 100).all()
 
 
+def test_neither_decades_of_growth_nor_a_bulk_sale_overflow():
+    lived = live(plain(100, rate=9e6, growth=0.5, kind=HEAVY, shape=1.2, wobble=1.0))
+    assert lived.demand.min() >= 0
+    assert lived.demand.max() > 1e8
+    assert lived.expected.max() == 1e7
+
+
 def test_demand_grows_with_a_season_and_with_a_promotion():
     season = np.zeros((1, P))
     season[0, 150:] = np.log(2.0)
