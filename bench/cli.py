@@ -79,6 +79,43 @@ def forecast(
     )
 
 
+SharedData = Annotated[Path, typer.Option(help="folder with data/, scenarios/ and tools/")]
+SHARED = Path("../shared")
+
+
+@app.command()
+def accuracy(
+    shared: SharedData = SHARED,
+    model: Annotated[list[str] | None, typer.Option(help="demand model; may be repeated")] = None,
+    task: Annotated[list[str] | None, typer.Option(help="task; may be repeated; default: all")] = None,
+    windows: Annotated[int, typer.Option(min=1, help="newest as-of dates of each task")] = 1,
+) -> None:
+    """Score `fullshelf forecast` on real sales, with the judge that stands beside them."""
+    from fullshelf.bench.accuracy import score_tasks, show
+
+    _need(shared / "data" / "tasks.json")
+    show(list(score_tasks(shared, model or ["auto"], task, windows)), Console(width=160))
+
+
+@app.command()
+def decisions(
+    shared: SharedData = SHARED,
+    scenario: Annotated[list[str] | None, typer.Option(help="scenario; may be repeated; default: all")] = None,
+    observe: Annotated[str, typer.Option(help="demand, or sold: the shop sees only what it sold")] = "demand",
+) -> None:
+    """Replay `fullshelf refresh` on real sales beside the policies of shops and textbooks, and count the money."""
+    from fullshelf.bench.decisions import POLICIES, replay_scenarios, show
+
+    _need(shared / "scenarios")
+    show(list(replay_scenarios(shared, scenario, observe, POLICIES)), Console(width=160))
+
+
+def _need(path: Path) -> None:
+    """End with exit code 2 where the open data, which are no part of the project, are not there."""
+    if not path.exists():
+        raise typer.BadParameter(f"{path} does not exist: this benchmark needs the open data; name their folder")
+
+
 @app.command(name="all")
 def every(size: SizeOption = Size.SMALL) -> None:
     """Run the benchmarks of this list that need nothing but this machine, one after the other."""
