@@ -81,7 +81,9 @@ def attention(facts: ReportFacts, found: Survey, reasons: Mapping[Key, str], rul
             "attention", "Needs a human", tag("p", "Nothing. No series is an exception and no row was rejected.")
         )
     intro = "Ranked by the money at stake." if blocks and found.priced else ""
-    quiet = "" if blocks else "No series is expected to run out early, to be short, or to be overstocked."
+    quiet = (
+        "" if blocks or not found.rows else "No series is expected to run out early, to be short, or to be overstocked."
+    )
     return section(
         "attention",
         "Needs a human",

@@ -12,7 +12,7 @@ from fullshelf.engine.report import numbers
 def histogram(counts: Sequence[int], labels: Sequence[str], tips: Sequence[str], axis: str, of: str) -> str:
     """Draw bars side by side: counts (B,), what stands at the B + 1 edges between them, a tip for each bar."""
     W, H, left, right, top, bottom = 260, 174, 34, 8, 22, 42
-    ys = fig.ticks(max(counts, default=0), 3)
+    ys = fig.ticks(max(counts, default=0), 3, whole=True)
     y = fig.Scale(0, ys[-1], H - bottom, top)
     width = (W - left - right) / max(len(counts), 1)
     shapes = [fig.text(0, 11, of, css="axis")]

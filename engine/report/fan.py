@@ -12,7 +12,7 @@ from fullshelf.engine.calendar import Period
 from fullshelf.engine.report import figures as fig
 from fullshelf.engine.report.charts import short
 from fullshelf.engine.report.examples import Example
-from fullshelf.engine.report.numbers import number, periods, short_day
+from fullshelf.engine.report.numbers import month_of, number, periods, short_day
 
 POINTS = 150  # drawn of one line: more cannot be told apart at this size
 
@@ -130,10 +130,12 @@ def _protection(example: Example, x: fig.Scale, top: float, foot: float, period:
 def _dates(x: fig.Scale, period: Period, now: int, first: int, last: int, y: float) -> list[str]:
     """Write the as-of date, the ends, and what fits between."""
     shown: list[tuple[float, float]] = []
+    days = (period.start(now + last) - period.start(now + first)).days
+    write = month_of if days > 200 else short_day
     shapes = []
     for t in (0, first, last, first // 2):
         anchor = "start" if t == first else "end" if t == last else "middle"
-        words = short_day(period.start(now + t), period)
+        words = write(period.start(now + t))
         wide = 6.0 * len(words)
         at = x(t) - {"start": 0.0, "middle": wide / 2, "end": wide}[anchor]
         if all(at + wide + 6 < a or b + 6 < at for a, b in shown):

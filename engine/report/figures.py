@@ -31,19 +31,20 @@ class Scale:
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
 
 
-def ticks(high: float, n: int) -> list[float]:
-    """Return about n round values from 0 up to the first that is not below `high`.
+def ticks(high: float, n: int, whole: bool = False) -> list[float]:
+    """Return about n round values from 0 up to the first that is not below `high`; whole numbers for counts.
 
     Examples
     --------
-    >>> ticks(87, 4), ticks(0.7, 3)
-    ([0.0, 25.0, 50.0, 75.0, 100.0], [0.0, 0.25, 0.5, 0.75])
+    >>> ticks(87, 4), ticks(0.7, 3), ticks(7, 3, whole=True)
+    ([0.0, 25.0, 50.0, 75.0, 100.0], [0.0, 0.25, 0.5, 0.75], [0.0, 5.0, 10.0])
     """
     if not high > 0:
         return [0.0, 1.0]
     raw = high / n
     power = 10.0 ** math.floor(math.log10(raw))
-    step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= raw * (1 - 1e-9))
+    steps = (m * power for m in (1, 2, 2.5, 5, 10) if m * power >= raw * (1 - 1e-9))
+    step = max(next(s for s in steps if not whole or s == int(s) or s < 1), 1.0 if whole else 0.0)
     return [step * i for i in range(math.ceil(high / step - 1e-9) + 1)]
 
 
@@ -104,14 +105,3 @@ def picture(width: float, height: float, says: str, shapes: Iterable[str]) -> st
     """Put shapes into a picture that fills its column; `says` is what it shows, for those who do not see it."""
     view = f'viewBox="0 0 {place(width)} {place(height)}"'
     return f'<svg {view} role="img" aria-label="{escaped(says)}">{"".join(shapes)}</svg>'
-
-
-def fit(words: str, characters: int) -> str:
-    """Cut words to a length, with an ellipsis.
-
-    Examples
-    --------
-    >>> fit("Chamomile tea", 9)
-    'Chamomil…'
-    """
-    return words if len(words) <= characters else words[: characters - 1] + "…"

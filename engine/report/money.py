@@ -7,7 +7,7 @@ import polars as pl
 from fullshelf.engine.report import charts
 from fullshelf.engine.report.facts import ReportFacts
 from fullshelf.engine.report.markup import Column, Html, join, section, table, tag, users
-from fullshelf.engine.report.numbers import UNKNOWN, money, number, plural, share
+from fullshelf.engine.report.numbers import UNKNOWN, aligned, number, plural, share
 from fullshelf.engine.report.survey import EDGES, Survey
 
 
@@ -92,10 +92,10 @@ def _groups(facts: ReportFacts, found: Survey, by: str, title: str) -> Html:
         Column("served", True),
     ]
     body = []
-    for row in rows.iter_rows(named=True):
+    values = aligned(rows["order_value"].to_list())
+    for row, value in zip(rows.iter_rows(named=True), values, strict=True):
         name = tag("span", "all others", css="soft") if row["name"] is None else users(row["name"] or f"no {by}", 40)
         served = row["served"] / row["expected_demand"] if row["expected_demand"] > 0 else None
-        value = money(row["order_value"]) if found.priced else number(row["order_value"])
         meter = Html(charts.meter(row["order_value"] / top))
         body.append([name, f"{row['series']:,}", f"{row['placed']:,}", value, meter, share(served)])
     return tag("div", tag("h3", title), table(columns, body))

@@ -113,16 +113,26 @@ def day(d: date) -> str:
     return f"{d.day} {MONTHS[d.month - 1]} {d.year}"
 
 
-def short_day(d: date, period: Period) -> str:
-    """Write a period's first day for an axis.
+def short_day(d: date) -> str:
+    """Write a date for an axis of days.
 
     Examples
     --------
-    >>> short_day(date(2015, 6, 8), Period.WEEK), short_day(date(2015, 6, 1), Period.MONTH)
-    ('8 Jun', 'Jun 15')
+    >>> short_day(date(2015, 6, 8))
+    '8 Jun'
     """
-    month = MONTHS[d.month - 1][:3]
-    return f"{month} {d.year % 100:02}" if period is Period.MONTH else f"{d.day} {month}"
+    return f"{d.day} {MONTHS[d.month - 1][:3]}"
+
+
+def month_of(d: date) -> str:
+    """Write a date for an axis of months and years.
+
+    Examples
+    --------
+    >>> month_of(date(2015, 6, 8))
+    'Jun 15'
+    """
+    return f"{MONTHS[d.month - 1][:3]} {d.year % 100:02}"
 
 
 def periods(n: float | None, period: Period) -> str:

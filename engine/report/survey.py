@@ -43,10 +43,10 @@ EDGES = {
 }
 # What makes a series an example, best first; each by the column that ranks it and the rows that qualify.
 EXAMPLES = {
-    "Largest order": ("order_value", pl.col("order_quantity") > 0),
-    "Most sales at risk": ("shortage_value", pl.col("shortage_value") > 0),
+    "Large order": ("order_value", pl.col("order_quantity") > 0),
+    "Sales at risk": ("shortage_value", pl.col("shortage_value") > 0),
     "Runs out before an order can arrive": ("late_value", pl.col("late_value") > 0),
-    "Most overstock": ("excess_value", pl.col("excess_value") > 0),
+    "Overstock": ("excess_value", pl.col("excess_value") > 0),
     "Cut by a limit": ("limit_value", pl.col("shadow_price") > 0),
     "Slow mover": ("slowness", (pl.col("order_quantity") > 0) & (pl.col("expected_demand") > 0)),
     "Fast mover": ("expected_demand", pl.col("expected_demand") > 0),
