@@ -81,7 +81,7 @@ class OrderProblem:
         """Return the best order without packs and the order (S,), units, at a price (S,) per unit ordered."""
         free, quantity = np.empty_like(price), np.empty_like(price)
         best_orders(
-            self.levels, self.serve, self.outlast, self.same, self.underage, self._deciding_overage(), self.carry,
+            self.levels, self.serve, self.outlast, self.same, self.underage, self.deciding_overage(), self.carry,
             price, self.terms.pack, self.smallest, self.most, free, quantity,
         )  # fmt: skip
         return free, np.where(self.terms.planned, quantity, 0.0)
@@ -92,7 +92,7 @@ class OrderProblem:
         price = np.zeros(S) if price is None else price
         free, best = self.orders(price)
         quantity = best if quantity is None else quantity
-        overage = self._deciding_overage()
+        overage = self.deciding_overage()
         offset = reorder_offsets(
             self.levels, self.serve, self.outlast, self.underage, overage, self.carry, price, self.smallest, free
         )
@@ -123,7 +123,7 @@ class OrderProblem:
         policy = pl.Series(POLICIES).gather(self.policy)
         return OrderPlan(policy=policy, **numbers, reason=reasons(self, free, numbers))
 
-    def _deciding_overage(self) -> Array:
+    def deciding_overage(self) -> Array:
         """Overage cost that keeps the ratio at or below HIGHEST_RATIO."""
         return np.maximum(self.overage, self.underage * ((1 - HIGHEST_RATIO) / HIGHEST_RATIO))
 
@@ -192,7 +192,7 @@ def _terms(supply: pl.DataFrame, demand: LeadTimeDemand) -> Terms:
     paid = supply.select(pl.coalesce("unit_cost", "unit_price", "shortage_cost").fill_null(0.0)).to_series().to_numpy()
     pack = column("pack_size", 1.0)
     pack = np.where(pack > 0, pack, 1.0)
-    life = np.ceil(column("shelf_life", 0.0) - 1e-9).astype(np.int64)
+    life = np.ceil(np.where(np.isfinite(column("shelf_life", np.inf)), column("shelf_life", 0.0), 0.0) - 1e-9)
     return Terms(
         shortage=np.maximum(column("shortage_cost", 0.0), 0.0),
         holding=np.maximum(column("holding_cost", 0.0), 0.0),
@@ -201,8 +201,8 @@ def _terms(supply: pl.DataFrame, demand: LeadTimeDemand) -> Terms:
         pack=pack,
         moq=np.maximum(np.ceil(column("moq", 0.0) / pack - 1e-9), 1.0) * pack,
         max_stock=column("max_stock", np.inf),
-        life=life,
-        cycle=np.where(life > 0, np.minimum(life, demand.review), demand.review),
+        life=life.astype(np.int64),
+        cycle=np.where(life > 0, np.minimum(life, demand.review), demand.review).astype(np.int64),
         planned=supply["planned"].to_numpy(),
     )
 

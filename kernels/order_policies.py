@@ -133,6 +133,20 @@ def reorder_offsets(
 
 
 @loop
+def order_gains(
+    levels: Array, need: Array, outlast: Array, underage: Array, outlast_cost: Array, quantity: Array, step: Array
+) -> Array:
+    """Return G(q) - G(q + step) (S,): the money that `step` units more would save, currency."""
+    out = np.empty(need.shape[0])
+    for s in range(need.shape[0]):
+        means = mean_of(levels, need[s]), mean_of(levels, outlast[s])
+        u, o, q = underage[s], outlast_cost[s], quantity[s]
+        out[s] = cost_at(levels, need[s], outlast[s], u, 0.0, o, q, means[0], means[1])
+        out[s] -= cost_at(levels, need[s], outlast[s], u, 0.0, o, q + step[s], means[0], means[1])
+    return out
+
+
+@loop
 def expectations(
     levels: Array, need: Array, outlast: Array, outlast_cost: Array, quantity: Array,
     short: Array, left: Array, overage: Array,

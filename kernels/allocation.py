@@ -1,0 +1,98 @@
+"""Shadow prices of shared resources: the dual of many small order decisions under a few limits.
+
+Each series answers a price by ordering less, so the use of a resource falls as any price rises, and the prices that
+just hold all limits are found from sums alone (Hadley and Whitin 1963 for one limit; here several that may overlap).
+
+Use is counted in whole parts of a limit, `PARTS` to the limit, rounded up for each series. Whole numbers add up to the
+same sum in whatever order and grouping, so prices do not depend on how the series are split into shards.
+
+J limits, P price vectors at once.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+PARTS = 1 << 42  # of a limit's amount; 10 M series round up by 2e-6 of it together
+CLOSE = 1e-3  # relative gap of a price at which the search ends; what is left is shared out lot by lot
+SWEEPS = 30
+
+
+def in_parts(use: Array, amount: float) -> Ints:
+    """Count use in whole parts of a limit, rounded up; of a limit of 0 anything used is more than there is.
+
+    Examples
+    --------
+    >>> in_parts(np.array([0.0, 5.0]), 10.0).tolist() == [0, PARTS // 2]
+    True
+    """
+    scale = PARTS / amount if amount > 0 else float(PARTS)
+    return np.minimum(np.ceil(use * scale * (1 - 1e-15)), 2.0**60).astype(np.int64)
+
+
+def shadow_prices(use: Callable[[Array], Ints], room: Ints, ceilings: Array) -> tuple[Array, Array]:
+    """Return prices (J,) just too low and just high enough for every limit to hold; zeros where nothing binds.
+
+    Coordinate by coordinate: each limit's price is raised or lowered until that limit just holds at the others' prices,
+    until no price moves; then a last sweep only raises, which cannot break a limit that holds.
+
+    Parameters
+    ----------
+    use
+        Prices (J,), currency per unit of the resource → parts (J,) used by all series; never rising in any price.
+    room
+        (J,) parts that there are: `PARTS`, or 0 for a limit of 0.
+    ceilings
+        (J,) prices at which nobody who uses the resource orders.
+    """
+    prices = np.zeros(room.size)
+    if (use(prices) <= room).all():
+        return prices, prices
+    for _ in range(SWEEPS):
+        before = prices.copy()
+        for j in range(room.size):
+            prices[j] = _price_of(use, prices, j, int(room[j]), float(ceilings[j]))[1]
+        if room.size == 1 or (np.abs(prices - before) <= CLOSE * prices).all():
+            break
+    for j in range(room.size):
+        if use(prices)[j] > room[j]:
+            prices[j] = _price_of(use, prices, j, int(room[j]), float(ceilings[j]))[1]
+    return prices * (1 - 2 * CLOSE), prices
+
+
+def _price_of(use: Callable[[Array], Ints], prices: Array, j: int, room: int, ceiling: float) -> tuple[float, float]:
+    """Return prices of limit j just too low and just high enough, at the others' prices."""
+
+    def over(price: float) -> float:
+        """Log of the use in limits: positive = too much."""
+        trial = prices.copy()
+        trial[j] = price
+        return float(np.log((float(use(trial)[j]) + 0.5) / (room + 0.5)))
+
+    if over(0.0) <= 0:
+        return 0.0, 0.0
+    high, at_high, step = ceiling, over(ceiling), 8.0
+    low, at_low = high / step, over(high / step)
+    while at_low <= 0 and low > ceiling * 1e-30:
+        high, at_high, step = low, at_low, step * 8.0
+        low, at_low = high / step, over(high / step)
+    side = 0
+    for _ in range(60):
+        if high - low <= CLOSE * high:
+            break
+        share = min(max(at_low / (at_low - at_high), 0.02), 0.98) if at_high < at_low else 0.5
+        middle = float(low * (high / low) ** share)
+        at = over(middle)
+        if at > 0:
+            low, at_low = middle, at
+            at_high = at_high / 2 if side == 1 else at_high  # Illinois: halve the end that stays, or it stays for ever
+            side = 1
+        else:
+            high, at_high = middle, at
+            at_low = at_low / 2 if side == -1 else at_low
+            side = -1
+    return low, high
