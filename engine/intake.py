@@ -1,0 +1,7 @@
+"""The inputs of a run, as the rest of the engine sees them: `prepare` them, `read` a shard, `check` them alone."""
+
+from fullshelf.engine.input_report import InputReport, check
+from fullshelf.engine.preparation import prepare
+from fullshelf.engine.shard_input import Intake, Returns, ShardInput, TableCount
+
+__all__ = ["InputReport", "Intake", "Returns", "ShardInput", "TableCount", "check", "prepare"]
