@@ -145,7 +145,7 @@ def wanted(position: float, reorder_point: float, order_up_to: float, order_quan
         quantity = (np.floor((reorder_point - position) / order_quantity) + 1.0) * order_quantity
     else:
         quantity = order_up_to - position
-    return max(min(quantity, most), 0.0)
+    return float(max(min(quantity, most), 0.0))
 
 
 @core
