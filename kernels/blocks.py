@@ -21,7 +21,12 @@ FloatArray = NDArray[np.float64]
 BLOCK = 32_768
 """SKUs in one block: 256 KiB an argument, so that a handful of arguments stays in the second-level cache."""
 
-__all__ = ["FloatArray", "over_blocks"]
+__all__ = ["FloatArray", "floats", "over_blocks"]
+
+
+def floats(value: ArrayLike) -> FloatArray:
+    """Return the value as a float64 array, which it stays where it is one."""
+    return np.asarray(value, dtype=np.float64)
 
 
 def over_blocks(
@@ -57,7 +62,7 @@ def over_blocks(
     ValueError
         If the shapes do not broadcast.
     """
-    arrays = [np.asarray(argument, dtype=np.float64) for argument in arguments]
+    arrays = [floats(argument) for argument in arguments]
     try:
         shape = np.broadcast_shapes(*(array.shape for array in arrays))
     except ValueError:

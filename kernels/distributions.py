@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fullshelf.kernels import families
-from fullshelf.kernels.blocks import FloatArray, over_blocks
+from fullshelf.kernels.blocks import FloatArray, floats, over_blocks
 from fullshelf.kernels.compile import loop
 
 __all__ = ["Demand"]
@@ -52,10 +52,6 @@ def _evaluate(family: int, what: int, a: FloatArray, b: FloatArray, x: FloatArra
             answer[i] = families.variance_of(family, a[i], b[i])
 
 
-def _flat(value: ArrayLike) -> FloatArray:
-    return np.asarray(value, dtype=np.float64)
-
-
 @dataclass(frozen=True, slots=True)
 class Demand:
     """Demand of one period (or one protection interval) for each SKU, all from one family of distributions.
@@ -83,12 +79,12 @@ class Demand:
         >>> float(Demand.normal(50, 8).quantile(0.95).round(3))
         63.159
         """
-        return cls(families.NORMAL, _flat(mean), _flat(sd))
+        return cls(families.NORMAL, floats(mean), floats(sd))
 
     @classmethod
     def poisson(cls, mean: ArrayLike) -> Self:
         """Make Poisson demand with the given mean."""
-        return cls(families.POISSON, _flat(mean), np.asarray(0.0))
+        return cls(families.POISSON, floats(mean), np.asarray(0.0))
 
     @classmethod
     def negative_binomial(cls, mean: ArrayLike, variance: ArrayLike) -> Self:
@@ -97,12 +93,12 @@ class Demand:
         >>> Demand.negative_binomial(5.0, 15.0).cdf([0, 5]).round(6).tolist()
         [0.06415, 0.633977]
         """
-        return cls(families.NEGATIVE_BINOMIAL, _flat(mean), _flat(variance))
+        return cls(families.NEGATIVE_BINOMIAL, floats(mean), floats(variance))
 
     @classmethod
     def gamma(cls, mean: ArrayLike, sd: ArrayLike) -> Self:
         """Make gamma demand; sd = mean is the exponential distribution. From shape and scale: `gamma_shape`."""
-        return cls(families.GAMMA, _flat(mean), _flat(sd))
+        return cls(families.GAMMA, floats(mean), floats(sd))
 
     @classmethod
     def gamma_shape(cls, shape: ArrayLike, scale: ArrayLike) -> Self:
@@ -111,19 +107,19 @@ class Demand:
         >>> float(Demand.gamma_shape(4, 12.5).quantile(0.7 / 0.88).round(6))
         68.437821
         """
-        shape, scale = _flat(shape), _flat(scale)
+        shape, scale = floats(shape), floats(scale)
         with np.errstate(invalid="ignore"):
             return cls(families.GAMMA, shape * scale, np.sqrt(shape) * scale)
 
     @classmethod
     def lognormal(cls, log_mean: ArrayLike, log_sd: ArrayLike) -> Self:
         """Make demand whose logarithm is normal with the given mean and standard deviation."""
-        return cls(families.LOGNORMAL, _flat(log_mean), _flat(log_sd))
+        return cls(families.LOGNORMAL, floats(log_mean), floats(log_sd))
 
     @classmethod
     def uniform(cls, low: ArrayLike, high: ArrayLike) -> Self:
         """Make demand spread evenly between low and high."""
-        return cls(families.UNIFORM, _flat(low), _flat(high))
+        return cls(families.UNIFORM, floats(low), floats(high))
 
     @property
     def discrete(self) -> bool:

@@ -1,0 +1,180 @@
+"""The newsvendor with normal and with Poisson demand, many SKUs at a time in the lanes of vector instructions.
+
+Measured beside the scalar cores of `fullshelf.kernels.families`, on one core: normal 24 ns for each SKU instead of 52,
+Poisson with means around 20 30 ns instead of 104. The answers agree to a few units in the last place.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fullshelf.kernels.compile import core, loop
+from fullshelf.kernels.families import POISSON, optimum
+from fullshelf.kernels.lanes import LANES, lane_exp, lane_normal_quantile
+
+__all__ = ["normal_lanes", "poisson_lanes"]
+
+FloatArray = NDArray[np.float64]
+
+WALK = 64.0  # mean up to which Poisson probabilities are added up from 0
+TABLE = 256
+RECIPROCALS = 1.0 / np.arange(1.0, TABLE + 1.0)
+ROOT_TWO_PI = 2.5066282746310002
+
+
+@loop
+def normal_lanes(
+    mean: FloatArray,
+    sd: FloatArray,
+    under: FloatArray,
+    over: FloatArray,
+    ratio: FloatArray,
+    quantity: FloatArray,
+    shortage: FloatArray,
+    leftover: FloatArray,
+    cost: FloatArray,
+) -> None:
+    """Fill the results of `fullshelf.kernels.newsvendor.normal`."""
+    upper = np.empty(LANES)
+    tail = np.empty(LANES)
+    tail_bits = tail.view(np.int64)
+    work = np.empty(LANES)
+    work_bits = work.view(np.int64)
+    z = np.empty(LANES)
+    pdf = np.empty(LANES)
+    for start in range(0, mean.size, LANES):
+        n = min(LANES, mean.size - start)
+        stop = start + n
+        m, s, cu, co = mean[start:stop], sd[start:stop], under[start:stop], over[start:stop]
+        p, q_out, short, left, money = (
+            ratio[start:stop],
+            quantity[start:stop],
+            shortage[start:stop],
+            leftover[start:stop],
+            cost[start:stop],
+        )
+        for i in range(n):
+            total = cu[i] + co[i]
+            valid = min(cu[i], co[i]) >= 0.0
+            p[i] = cu[i] / total if valid else np.nan
+            upper[i] = co[i] / total
+        for i in range(n):
+            tail[i] = min(p[i], upper[i])
+        lane_normal_quantile(tail, tail_bits, p, work, work_bits, z, n)
+        for i in range(n):
+            z[i] = z[i] if tail[i] > 0.0 else (-np.inf if p[i] == 0.0 else (np.inf if upper[i] == 0.0 else np.nan))
+        for i in range(n):
+            pdf[i] = -0.5 * z[i] * z[i]
+        lane_exp(pdf, work, work_bits, pdf, n)
+        for i in range(n):
+            q_out[i] = m[i] + s[i] * z[i] if s[i] > 0.0 else (m[i] + 0.0 * p[i] if s[i] == 0.0 else np.nan)
+        for i in range(n):
+            pdf[i] = pdf[i] / ROOT_TWO_PI
+        for i in range(n):
+            lost = s[i] * max(pdf[i] - z[i] * upper[i], 0.0)
+            short[i] = lost if tail[i] > 0.0 else (0.0 if upper[i] == 0.0 else np.inf)
+        for i in range(n):
+            kept = s[i] * max(pdf[i] + z[i] * p[i], 0.0)
+            left[i] = kept if tail[i] > 0.0 else (0.0 if p[i] == 0.0 else np.inf)
+        for i in range(n):
+            money[i] = (cu[i] + co[i]) * s[i] * pdf[i]
+
+
+# Where the walk keeps its lanes, all in one array: the compiler then knows how far apart they lie, hence that they do
+# not overlap.
+MASS, TOTAL, TARGET, MEAN, UNITS = 0, LANES, 2 * LANES, 3 * LANES, 4 * LANES
+
+
+@core
+def walk(lanes: FloatArray, n: int) -> None:
+    """Add up Poisson probabilities from 0 in every lane until its total reaches its target, four at a time."""
+    for step in range(0, TABLE, 4):
+        going = 0
+        for i in range(n):
+            going += lanes[TOTAL + i] < lanes[TARGET + i]
+        if going == 0:
+            break
+        one, two, three, four = (
+            RECIPROCALS[step],
+            RECIPROCALS[step + 1],
+            RECIPROCALS[step + 2],
+            RECIPROCALS[step + 3],
+        )
+        for i in range(n):
+            mean = lanes[MEAN + i]
+            target = lanes[TARGET + i]
+            mass = lanes[MASS + i]
+            total = lanes[TOTAL + i]
+            units = lanes[UNITS + i]
+            following = mass * (mean * one)
+            on = total < target
+            mass = following if on else mass
+            total = total + following if on else total
+            units = units + 1.0 if on else units
+            following = mass * (mean * two)
+            on = total < target
+            mass = following if on else mass
+            total = total + following if on else total
+            units = units + 1.0 if on else units
+            following = mass * (mean * three)
+            on = total < target
+            mass = following if on else mass
+            total = total + following if on else total
+            units = units + 1.0 if on else units
+            following = mass * (mean * four)
+            on = total < target
+            lanes[MASS + i] = following if on else mass
+            lanes[TOTAL + i] = total + following if on else total
+            lanes[UNITS + i] = units + 1.0 if on else units
+
+
+@loop
+def poisson_lanes(
+    mean: FloatArray,
+    under: FloatArray,
+    over: FloatArray,
+    ratio: FloatArray,
+    quantity: FloatArray,
+    shortage: FloatArray,
+    leftover: FloatArray,
+    cost: FloatArray,
+) -> None:
+    """Fill the results of `fullshelf.kernels.newsvendor.poisson`."""
+    lanes = np.empty(5 * LANES)
+    scale = np.empty(LANES)
+    scale_bits = scale.view(np.int64)
+    for start in range(0, mean.size, LANES):
+        n = min(LANES, mean.size - start)
+        stop = start + n
+        m, cu, co = mean[start:stop], under[start:stop], over[start:stop]
+        p, k, short, left, money = (
+            ratio[start:stop],
+            quantity[start:stop],
+            shortage[start:stop],
+            leftover[start:stop],
+            cost[start:stop],
+        )
+        for i in range(n):
+            p[i] = cu[i] / (cu[i] + co[i]) if min(cu[i], co[i]) >= 0.0 else np.nan
+        for i in range(n):
+            # A mean that is not walked waits for the scalar core: its target is reached at once.
+            lanes[TARGET + i] = p[i] if m[i] <= WALK else 0.0
+            lanes[MEAN + i] = m[i]
+        for i in range(n):
+            lanes[MASS + i] = -min(lanes[MEAN + i], WALK)
+        lane_exp(lanes, scale, scale_bits, lanes, n)
+        for i in range(n):
+            lanes[TOTAL + i] = lanes[MASS + i]
+            lanes[UNITS + i] = 0.0
+        walk(lanes, n)
+        for i in range(n):
+            excess = lanes[MEAN + i] - lanes[UNITS + i]
+            edge = lanes[MEAN + i] * lanes[MASS + i]
+            short[i] = max(excess * (1.0 - lanes[TOTAL + i]) + edge, 0.0)
+            left[i] = max(edge - excess * lanes[TOTAL + i], 0.0)
+        for i in range(n):
+            k[i] = lanes[UNITS + i]
+        for i in range(n):
+            if not (m[i] <= WALK and m[i] > 0.0 and co[i] > 1e-6 * (cu[i] + co[i]) and p[i] >= 0.0):
+                k[i], short[i], left[i] = optimum(POISSON, m[i], 0.0, p[i], co[i] / (cu[i] + co[i]))
+        for i in range(n):
+            money[i] = cu[i] * short[i] + (0.0 if left[i] == np.inf else co[i] * left[i])
