@@ -5,14 +5,17 @@ from numpy.typing import NDArray
 
 from fullshelf.kernels.compile import core
 
+CAUTION = 2.0  # James and Stein have 1; but a season must not only have been, it must also return
+
 
 @core
 def seasonal_indices(x: NDArray[np.float64], season: int, indices: NDArray[np.float64]) -> float:
     """Write the additive index of each phase t % season of `x` into `indices` and return the share kept.
 
     Differences from a centred moving average over one season are averaged by phase and centred to sum to zero; they
-    are then multiplied by max(0, 1 - noise / signal), the positive-part James-Stein weight, where noise and signal are
-    the mean squares within and between phases. So a season that chance alone explains vanishes, and a clear one stays.
+    are then multiplied by max(0, 1 - 2 noise / signal), a cautious positive-part James-Stein weight, where noise and
+    signal are the mean squares within and between phases. So a season that chance alone explains vanishes, and a clear
+    one stays.
 
     Parameters
     ----------
@@ -36,7 +39,8 @@ def seasonal_indices(x: NDArray[np.float64], season: int, indices: NDArray[np.fl
     ([-1.0, 1.0], 1.0)
     """
     n = x.size
-    indices[:] = 0.0
+    for phase in range(indices.size):
+        indices[phase] = 0.0
     if season < 2 or n < 2 * season:
         return 0.0
     half = season // 2
@@ -71,6 +75,7 @@ def seasonal_indices(x: NDArray[np.float64], season: int, indices: NDArray[np.fl
     kept = 0.0
     if between > 0.0 and freedom > 0:
         noise = within / freedom
-        kept = max(0.0, 1.0 - noise * (season - 1) / between)
-    indices *= kept
+        kept = max(0.0, 1.0 - CAUTION * noise * (season - 1) / between)
+    for phase in range(season):
+        indices[phase] *= kept
     return kept

@@ -2,8 +2,9 @@
 
 One pass over a series updates G settings of (alpha, beta, phi, gamma) at once, so that the machine's vectors are full
 and no optimiser has to converge. Each setting is weighted by exp(-criterion / 2), where the criterion is
-n log(mean squared error), averaged over the horizons of `LOOK_AHEAD`, plus a penalty for each component beyond level.
-Positive series are smoothed twice, as they are and as logarithms, and the two sets of quantiles are averaged.
+n log(mean squared error), averaged over one period ahead and the horizons of `LOOK_AHEAD`, plus a penalty for each
+component beyond level and fixed season. Old errors count less. Positive series are smoothed twice, as they are and as
+logarithms, and the two sets of quantiles are averaged level by level.
 """
 
 import math
@@ -13,163 +14,204 @@ from numpy.typing import NDArray
 
 from fullshelf.kernels.compile import core, loop
 from fullshelf.kernels.deseasonalise import seasonal_indices
-from fullshelf.kernels.path_distribution import add_log_normal, add_normal, normal_quantile, settle
+from fullshelf.kernels.path_distribution import ERRORS, add_linear, add_logarithmic, clear, normal_quantile, settle
 
 Array = NDArray[np.float64]
 
-CONTEXT = 400  # newest periods that are read, or five seasons where that is more
+CONTEXT = 300  # newest periods that are read, or five seasons where that is more
+HALF_LIFE = 60.0  # periods after which an error counts half
 LOOK_AHEAD = (2, 4, 8)  # periods ahead whose errors count beside those of one period
-PENALTY = 4.0  # for a trend, and for a season that changes
-LEVEL = (0.03, 0.1, 0.2, 0.35, 0.55, 0.8, 0.99)  # alpha
-TREND = ((0.0, 0.0), (0.8, 0.3), (0.9, 0.2), (0.96, 0.1))  # phi, beta / alpha
-SEASONAL = (0.0, 0.1, 0.3)  # gamma / (1 - alpha)
+LEVEL = (0.03, 0.1, 0.25, 0.45, 0.7, 0.95)  # alpha
+# phi, beta / alpha: none, two damped trends, and a level that partly returns after a shock (beta below 0).
+TREND = ((0.0, 0.0), (0.8, 0.3), (0.95, 0.1), (0.9, -0.09))
+SEASONAL = (0.0, 0.15, 0.5)  # gamma / (1 - alpha)
+TREND_PENALTY = 8.0
+SEASON_PENALTY = 4.0  # for indices that change
 NEGLIGIBLE = 1e-3  # weight, relative to the best setting
 
 
 @core
-def _pass(
-    x: Array, observed: NDArray[np.float32], backward: bool, setting: Array, state: Array, seasonal: Array, error: Array
-) -> None:
-    """Run G settings over `x`, add up squared errors where `error` has rows.
+def _settings(m: int) -> Array:
+    """Return the (4, G) grid of alpha, beta, phi, gamma; without a season (m = 1) gamma is 0."""
+    L, T, S = len(LEVEL), len(TREND), len(SEASONAL) if m > 1 else 1
+    setting = np.empty((4, L * T * S))
+    for g in range(L * T * S):
+        alpha = LEVEL[g // (T * S)]
+        phi, share = TREND[g // S % T]
+        setting[0, g] = alpha
+        setting[1, g] = alpha * share
+        setting[2, g] = phi
+        setting[3, g] = SEASONAL[g % S] * (1.0 - alpha)
+    return setting
 
-    setting (4, G): alpha, beta, phi, gamma. state (2, G): level, trend. seasonal (m, G). error (1 + K, G).
+
+@core
+def _pass(
+    x: Array, observed: NDArray[np.float32], step: int, setting: Array, state: Array, seasonal: Array, error: Array
+) -> None:
+    """Run G settings over `x`, forwards (step 1) or backwards (step -1), and add up discounted squared errors.
+
+    setting (4, G): alpha, beta, phi, gamma. state (2, G): level, trend. seasonal (m, G).
+    error (1 + K, G): of one period ahead and, forwards, of the first K of LOOK_AHEAD.
     """
     n, m = x.size, seasonal.shape[0]
     alpha, beta, phi, gamma = setting[0], setting[1], setting[2], setting[3]
     level, trend = state[0], state[1]
     G = alpha.size
-    K = error.shape[0] - 1
-    drift = np.zeros((max(K, 1), G))
+    K = error.shape[0] - 1 if step > 0 else 0
+    drift = np.zeros((len(LOOK_AHEAD), G))
     for k in range(K):
         for g in range(G):
             damping = 1.0
             for _ in range(LOOK_AHEAD[k]):
                 damping *= phi[g]
                 drift[k, g] += damping
-    for i in range(n):
-        t = n - 1 - i if backward else i
+    discount = 0.5 ** (1.0 / HALF_LIFE)
+    weight = discount ** (n - 1)
+    t = 0 if step > 0 else n - 1
+    for _ in range(n):
         index = seasonal[t % m]
         value = x[t]
         # What was sold in a period without stock throughout is a lower bound: it can raise the level, not lower it.
-        if observed[t] < 1.0:
-            for g in range(G):
-                base = level[g] + phi[g] * trend[g]
-                e = max(0.0, value - base - index[g])
-                level[g] = base + alpha[g] * e
-                trend[g] = phi[g] * trend[g] + beta[g] * e
-                index[g] += gamma[g] * e
-        else:
-            for g in range(G):
-                base = level[g] + phi[g] * trend[g]
-                e = value - base - index[g]
-                level[g] = base + alpha[g] * e
-                trend[g] = phi[g] * trend[g] + beta[g] * e
-                index[g] += gamma[g] * e
-                error[0, g] += e * e
+        bound = 0.0 if observed[t] < 1.0 else -np.inf
+        counts = weight if observed[t] >= 1.0 else 0.0
+        for g in range(G):
+            base = level[g] + phi[g] * trend[g]
+            e = value - base - index[g]
+            e = e if e > bound else bound
+            level[g] = base + alpha[g] * e
+            trend[g] = phi[g] * trend[g] + beta[g] * e
+            index[g] += gamma[g] * e
+            error[0, g] += counts * e * e
         for k in range(K):
             ahead = t + LOOK_AHEAD[k]
             if ahead < n and observed[ahead] >= 1.0:
                 later = seasonal[ahead % m]
                 actual = x[ahead]
+                counts = weight * discount ** -LOOK_AHEAD[k]
                 for g in range(G):
                     e = actual - level[g] - drift[k, g] * trend[g] - later[g]
-                    error[1 + k, g] += e * e
+                    error[1 + k, g] += counts * e * e
+        weight /= discount
+        t += step
 
 
 @core
-def _settings(changing_season: bool) -> Array:
-    """Return the (4, G) grid of alpha, beta, phi, gamma."""
-    S = len(SEASONAL) if changing_season else 1
-    setting = np.zeros((4, len(LEVEL) * len(TREND) * S))
-    g = 0
-    for alpha in LEVEL:
-        for phi, share in TREND:
-            for c in range(S):
-                setting[0, g] = alpha
-                setting[1, g] = alpha * share
-                setting[2, g] = phi
-                setting[3, g] = SEASONAL[c] * (1.0 - alpha)
-                g += 1
-    return setting
+def _weights(error: Array, count: Array, floor: float, setting: Array, weight: Array) -> int:
+    """Write the weights of the settings (G,), sum 1; return the best one."""
+    G = weight.size
+    best = 0
+    for g in range(G):
+        criterion = 0.0
+        for k in range(error.shape[0]):
+            if count[k] > 0.0:
+                criterion += math.log((error[k, g] + floor) / count[k]) / error.shape[0]
+        weight[g] = count[0] * criterion
+        weight[g] += TREND_PENALTY if setting[1, g] != 0.0 else 0.0
+        weight[g] += SEASON_PENALTY if setting[3, g] > 0.0 else 0.0
+        if weight[g] < weight[best]:
+            best = g
+    least = weight[best]
+    total = 0.0
+    for g in range(G):
+        weight[g] = math.exp(-0.5 * (weight[g] - least))
+        weight[g] = weight[g] if weight[g] > NEGLIGIBLE else 0.0
+        total += weight[g]
+    for g in range(G):
+        weight[g] /= total
+    return best
 
 
 @core
-def _smooth(x: Array, observed: NDArray[np.float32], season: int, path: Array, variance: Array) -> None:
-    """Write the weighted path and its error variances, both in the unit of `x`, into the (H,) outputs."""
+def _one_step(
+    x: Array, observed: NDArray[np.float32], setting: Array, g: int, start: Array, index: Array, fitted: Array
+) -> None:
+    """Write the one-step forecasts of setting g from its start values into `fitted` (n,); updates `index` (m,)."""
+    alpha, beta, phi, gamma = setting[0, g], setting[1, g], setting[2, g], setting[3, g]
+    level, trend = start[0, g], start[1, g]
+    m = index.size
+    for t in range(x.size):
+        base = level + phi * trend
+        fitted[t] = base + index[t % m]
+        e = x[t] - fitted[t]
+        if observed[t] < 1.0:
+            e = max(0.0, e)
+        level = base + alpha * e
+        trend = phi * trend + beta * e
+        index[t % m] += gamma * e
+
+
+@core
+def _smooth(x: Array, observed: NDArray[np.float32], season: int, path: Array, variance: Array, fitted: Array) -> None:
+    """Write the weighted path and its error variances (H,), and one-step forecasts (n,), in the unit of `x`."""
     n, H = x.size, path.size
     m = season if season > 1 and n >= 2 * season else 1
     indices = np.zeros(m)
     kept = seasonal_indices(x, m, indices)
-    setting = _settings(m > 1)
+    setting = _settings(m)
     G = setting.shape[1]
     K = 0
-    while K < len(LOOK_AHEAD) and LOOK_AHEAD[K] <= n // 3:
-        K += 1
-    # Start values: the last season's mean, smoothed backwards to the first period.
+    for ahead in LOOK_AHEAD:
+        K += 1 if ahead <= n // 3 else 0
+    count = np.zeros(1 + K)
+    size = 0.0
+    for t in range(n):
+        size += x[t] * x[t]
+        if observed[t] >= 1.0:
+            weight_of_t = 0.5 ** ((n - 1 - t) / HALF_LIFE)
+            count[0] += weight_of_t
+            for k in range(K):
+                count[1 + k] += weight_of_t if t >= LOOK_AHEAD[k] else 0.0
+    # Start values: the newest season's mean, smoothed backwards to the first period.
     newest = min(n, max(4, m))
     mean = 0.0
     for t in range(n - newest, n):
         mean += (x[t] - indices[t % m]) / newest
     state = np.zeros((2, G))
     seasonal = np.empty((m, G))
-    error = np.zeros((1 + K, G))
     for g in range(G):
         state[0, g] = mean
-        for phase in range(m):
+    for phase in range(m):
+        for g in range(G):
             seasonal[phase, g] = indices[phase]
-    _pass(x, observed, True, setting, state, seasonal, error[:1])
-    for g in range(G):
-        state[1, g] = -state[1, g]
-        for phase in range(m):
-            seasonal[phase, g] = indices[phase]
-    error[:] = 0.0
-    _pass(x, observed, False, setting, state, seasonal, error)
-
-    count = np.zeros(1 + K)
-    size = 0.0
-    for t in range(n):
-        size += x[t] * x[t]
-        if observed[t] >= 1.0:
-            count[0] += 1.0
-            for k in range(K):
-                count[1 + k] += 1.0 if t >= LOOK_AHEAD[k] else 0.0
+    start, first_season, error = np.empty((2, G)), np.empty((m, G)), np.zeros((1 + K, G))
+    for step in (-1, 1):
+        if step > 0:
+            for g in range(G):
+                state[1, g] = -state[1, g]
+                start[0, g], start[1, g] = state[0, g], state[1, g]
+                error[0, g] = 0.0
+                for phase in range(m):
+                    first_season[phase, g] = seasonal[phase, g]
+        _pass(x, observed, step, setting, state, seasonal, error)
     weight = np.empty(G)
-    best = np.inf
-    for g in range(G):
-        criterion = 0.0
-        for k in range(1 + K):
-            criterion += math.log((error[k, g] + 1e-12 * size + 1e-300) / max(1.0, count[k]))
-        penalty = (PENALTY if setting[1, g] > 0.0 else 0.0) + (PENALTY if setting[3, g] > 0.0 else 0.0)
-        weight[g] = count[0] * criterion / (1 + K) + penalty
-        best = min(best, weight[g])
-    total = 0.0
-    for g in range(G):
-        weight[g] = math.exp(-0.5 * (weight[g] - best))
-        weight[g] = weight[g] if weight[g] > NEGLIGIBLE else 0.0
-        total += weight[g]
+    best = _weights(error, count, 1e-12 * size + 1e-300, setting, weight)
+    for phase in range(m):
+        indices[phase] = first_season[phase, best]
+    _one_step(x, observed, setting, best, start, indices, fitted)
 
-    freedom = max(count[0] - 2.0 - 0.5 * kept * (m - 1), 0.25 * count[0], 1.0)
-    path[:] = 0.0
-    variance[:] = 0.0
+    # Start values use up freedom: level, trend, and half of the season's indices as far as they were kept.
+    freedom = max(count[0] - 2.0 - 0.5 * kept * (m - 1), 0.25 * count[0], 1e-9)
     square = np.zeros(H)
+    for h in range(H):
+        path[h] = variance[h] = 0.0
     for g in range(G):
         if weight[g] == 0.0:
             continue
-        w = weight[g] / total
         alpha, beta, phi, gamma = setting[0, g], setting[1, g], setting[2, g], setting[3, g]
         trend, drift, slope, damping, summed = state[1, g], 0.0, 0.0, phi, 1.0
         for h in range(H):
             trend *= phi
             drift += trend
             forecast = state[0, g] + drift + seasonal[(n + h) % m, g]
-            path[h] += w * forecast
-            square[h] += w * (forecast - mean) ** 2
+            path[h] += weight[g] * forecast
+            square[h] += weight[g] * (forecast - mean) ** 2
             if h > 0:
                 slope += damping * beta
                 damping *= phi
                 c = alpha + slope + (gamma if h % m == 0 else 0.0)
                 summed += c * c
-            variance[h] += w * error[0, g] / freedom * summed
+            variance[h] += weight[g] * error[0, g] / freedom * summed
     for h in range(H):
         variance[h] += max(0.0, square[h] - (path[h] - mean) ** 2)
 
@@ -199,20 +241,12 @@ def exponential_smoothing_series(
     quantiles, cumulative, mean
         (H, Q), (H, Q), (H,) outputs: units per period, units in periods 1…k, units per period.
     """
-    n0, H = y.size, mean.size
-    n = min(n0, max(CONTEXT, 5 * season))
-    y, observed = y[n0 - n :], observed[n0 - n :]
-    quantiles[:] = 0.0
-    cumulative[:] = 0.0
-    mean[:] = 0.0
+    n = min(y.size, max(CONTEXT, 5 * season))
+    clear(quantiles, cumulative, mean)
     if n == 0:
         return
-    scores = np.empty(levels.size)
-    for q in range(levels.size):
-        scores[q] = normal_quantile(levels[q])
+    y, observed = y[y.size - n :], observed[observed.size - n :]
     x = np.empty(n)
-    path = np.empty(H)
-    variance = np.empty(H)
     positive = True
     average = 0.0
     for t in range(n):
@@ -221,19 +255,31 @@ def exponential_smoothing_series(
         positive = positive and x[t] > 0.0
     if average == 0.0:
         return
-    doubt = 1.0 / (2.0 * n)  # relative deviation of what so few periods cannot show
-    _smooth(x, observed, season, path, variance)
-    for h in range(H):
-        variance[h] += (doubt * average) ** 2
-    add_normal(path, variance, scores, 0.5 if positive else 1.0, quantiles, cumulative, mean)
-    if positive:
-        for t in range(n):
-            x[t] = math.log(x[t])
-        _smooth(x, observed, season, path, variance)
+    scores = np.empty(levels.size)
+    for q in range(levels.size):
+        scores[q] = normal_quantile(levels[q])
+    H = mean.size
+    path, variance, fitted, errors = np.empty(H), np.empty(H), np.empty(n), np.empty(n)
+    doubt = 1.0 / (2.0 * n)  # relative deviation that so few periods cannot show
+    for logarithmic in range(2 if positive else 1):
+        if logarithmic:
+            for t in range(n):
+                x[t] = math.log(x[t])
+        _smooth(x, observed, season, path, variance, fitted)
+        k = 0
+        for t in range(max(0, n - ERRORS), n):
+            if observed[t] >= 1.0:
+                errors[k] = x[t] - fitted[t] if logarithmic else x[t] / max(fitted[t], 0.5 * average)
+                k += 1
+        unit = 1.0 if logarithmic else average
         for h in range(H):
-            variance[h] += doubt * doubt
-        add_log_normal(path, variance, scores, 0.5, quantiles, cumulative, mean)
-    settle(cumulative)
+            variance[h] += (doubt * unit) ** 2
+        if logarithmic:
+            add_logarithmic(path, variance, levels, scores, errors[:k], 0.5, quantiles, cumulative, mean)
+        else:
+            weight = 0.5 if positive else 1.0
+            add_linear(path, variance, levels, scores, errors[:k], weight, quantiles, cumulative, mean)
+    settle(quantiles, cumulative)
 
 
 @loop
@@ -282,7 +328,9 @@ def exponential_smoothing(
     for s in range(S):
         y, share = units[offsets[s] : offsets[s + 1]], observed[offsets[s] : offsets[s + 1]]
         exponential_smoothing_series(y, share, season, levels, one, totals, expected)
-        quantiles[s] = one
-        cumulative[s] = totals
-        mean[s] = expected
+        for h in range(H):
+            mean[s, h] = expected[h]
+            for q in range(Q):
+                quantiles[s, h, q] = one[h, q]
+                cumulative[s, h, q] = totals[h, q]
     return quantiles, cumulative, mean

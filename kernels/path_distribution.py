@@ -1,8 +1,11 @@
 """Quantiles of single periods and of running totals around a forecast path with known error variances.
 
-An innovations model says y_h = f_h + c_0 e_h + c_1 e_{h-1} + … : so the errors of neighbouring periods move together,
-and the total of periods 1…k has the variance sum over s of (sum of c_{h-s} for h = s…k)². Only the variances v_h of the
+An innovations model says y_h = f_h + c_0 e_h + c_1 e_{h-1} + …: the errors of neighbouring periods move together, and
+the total of periods 1…k has the variance sum over s of (sum of c_{h-s} for h = s…k)². Only the variances v_h of the
 single periods are needed here: c_j² = v_{j+1} - v_j.
+
+The shape is partly that of a named distribution, gamma or log-normal, and partly that of the past errors themselves:
+their share is k / (k + 50) or less, k errors being known.
 """
 
 import math
@@ -14,6 +17,9 @@ from fullshelf.kernels.compile import core
 
 Array = NDArray[np.float64]
 
+ERRORS = 100  # newest errors that shape the quantiles
+HALF_SHAPE = 50.0  # errors that count as much as the named distribution
+
 
 @core
 def normal_quantile(p: float) -> float:
@@ -22,7 +28,7 @@ def normal_quantile(p: float) -> float:
     Examples
     --------
     >>> round(normal_quantile(0.975), 12)
-    1.959963984540
+    1.95996398454
     """
     q = p - 0.5
     if abs(q) <= 0.425:
@@ -55,36 +61,148 @@ def normal_quantile(p: float) -> float:
 
 
 @core
-def add_log_normal(
-    path: Array, variance: Array, scores: Array, weight: float, quantiles: Array, cumulative: Array, mean: Array
+def gamma_shaped(mean: float, deviation: float, score: float) -> float:
+    """Quantile of the gamma distribution of that mean and deviation; `score` is the normal quantile of the level.
+
+    The approximation of Wilson and Hilferty (1931), good while the deviation is below the mean; never below zero.
+
+    Examples
+    --------
+    >>> round(gamma_shaped(100.0, 20.0, 1.6448536269514722), 1)  # exactly 135.1
+    135.1
+    """
+    if mean <= 0.0:
+        return max(0.0, mean + deviation * score)
+    c = deviation / mean
+    root = max(0.0, 1.0 - c * c / 9.0 + c * score / 3.0)
+    return mean * root * root * root
+
+
+@core
+def error_quantiles(errors: Array, levels: Array, quantiles: Array) -> None:
+    """Write the quantiles of the errors (k,) at the levels (Q,), linear between order statistics; sorts in place."""
+    k = errors.size
+    for i in range(1, k):  # numba's sort takes 5 s to compile, and k is small
+        moving = errors[i]
+        j = i
+        while j > 0 and errors[j - 1] > moving:
+            errors[j] = errors[j - 1]
+            j -= 1
+        errors[j] = moving
+    for q in range(levels.size):
+        position = min(max(levels[q] * (k + 1) - 1.0, 0.0), k - 1.0)
+        below = int(position)
+        above = min(below + 1, k - 1)
+        quantiles[q] = errors[below] + (errors[above] - errors[below]) * (position - below)
+
+
+@core
+def innovation_weights(variance: Array, weights: Array) -> None:
+    """Write c_j, the weight of an innovation j periods later, from the error variances v_{j+1} of single periods."""
+    before = 0.0
+    for h in range(variance.size):
+        weights[h] = math.sqrt(max(0.0, variance[h] - before))
+        before = max(before, variance[h])
+
+
+@core
+def add_linear(
+    path: Array,
+    variance: Array,
+    levels: Array,
+    scores: Array,
+    ratios: Array,
+    weight: float,
+    quantiles: Array,
+    cumulative: Array,
+    mean: Array,
 ) -> None:
-    """Add `weight` times the log-normal quantiles around exp(path) to the outputs.
+    """Add `weight` times the quantiles around `path`, in units, to the outputs.
 
     Parameters
     ----------
     path
-        (H,) forecasts of log units.
+        (H,) forecasts, units.
     variance
-        (H,) variances of their errors, not falling.
-    scores
-        (Q,) standard normal quantiles of the levels.
+        (H,) variances of their errors, units².
+    levels, scores
+        (Q,) probabilities and their standard normal quantiles.
+    ratios
+        (k,) past values over their forecasts; sorted in place.
     weight
-        Of this distribution among those that are averaged, quantile by quantile.
+        Of these quantiles among those that are averaged, level by level.
     quantiles, cumulative, mean
-        (H, Q), (H, Q), (H,) outputs, added to. A total is log-normal around the sum of the means, with the relative
-        deviation that the common innovations give it.
+        (H, Q), (H, Q), (H,) outputs, added to.
     """
     H, Q = path.size, scores.size
+    k = ratios.size
+    share = k / (k + HALF_SHAPE)
+    shape = np.ones(Q)
+    centre = 0.0 if k > 0 else 1.0
+    for i in range(k):
+        centre += ratios[i] / k
+    if k > 0:
+        error_quantiles(ratios, levels, shape)
     pull = np.zeros(H)
     step = np.empty(H)
-    before = 0.0
+    innovation_weights(variance, step)
+    total = 0.0
     for h in range(H):
-        step[h] = math.sqrt(max(0.0, variance[h] - before))
-        before = max(before, variance[h])
+        forecast = max(path[h], 0.0)
+        deviation = math.sqrt(variance[h])
+        wider = math.sqrt(variance[h] / variance[0]) if variance[0] > 0.0 else 1.0
+        mean[h] += weight * forecast
+        total += forecast
+        squares = 0.0
+        for s in range(h + 1):
+            pull[s] += step[h - s]
+            squares += pull[s] * pull[s]
+        spread = math.sqrt(squares)
+        for q in range(Q):
+            named = gamma_shaped(forecast, deviation, scores[q])
+            seen = forecast * max(0.0, centre + (shape[q] - centre) * wider)
+            quantiles[h, q] += weight * (named + share * (seen - named))
+            cumulative[h, q] += weight * gamma_shaped(total, spread, scores[q])
+
+
+@core
+def add_logarithmic(
+    path: Array,
+    variance: Array,
+    levels: Array,
+    scores: Array,
+    errors: Array,
+    weight: float,
+    quantiles: Array,
+    cumulative: Array,
+    mean: Array,
+) -> None:
+    """Add `weight` times the quantiles around exp(path) to the outputs; parameters as `add_linear`.
+
+    `path` and `variance` are of log units, `errors` are past differences of logarithms. A total is log-normal around
+    the sum of the means, with the relative deviation that the common innovations give it.
+    """
+    H, Q = path.size, scores.size
+    k = errors.size
+    shape = scores.copy()
+    centre = squared = 0.0
+    for i in range(k):
+        centre += errors[i] / k
+    for i in range(k):
+        squared += (errors[i] - centre) ** 2 / k
+    if squared > 0.0:
+        error_quantiles(errors, levels, shape)
+        share = 0.5 * k / (k + 0.5 * HALF_SHAPE)
+        for q in range(Q):
+            shape[q] = scores[q] + share * ((shape[q] - centre) / math.sqrt(squared) - scores[q])
+    pull = np.zeros(H)
+    step = np.empty(H)
+    innovation_weights(variance, step)
     total_mean = total_median = 0.0
     for h in range(H):
         deviation = math.sqrt(variance[h])
         median = math.exp(path[h])
+        # Beyond a variance of 1 the log-normal mean is no description of sales any more.
         expected = median * math.exp(0.5 * min(variance[h], 1.0))
         mean[h] += weight * expected
         total_mean += expected
@@ -93,51 +211,30 @@ def add_log_normal(
         for s in range(h + 1):
             pull[s] += median * step[h - s]
             squares += pull[s] * pull[s]
-        spread = math.sqrt(squares) / total_median
-        centre = total_mean * math.exp(-0.5 * min(spread * spread, 1.0))
+        spread = math.sqrt(squares) / total_median if total_median > 0.0 else 0.0
+        middle = total_mean * math.exp(-0.5 * min(spread * spread, 1.0))
         for q in range(Q):
-            quantiles[h, q] += weight * median * math.exp(deviation * scores[q])
-            cumulative[h, q] += weight * centre * math.exp(spread * scores[q])
+            quantiles[h, q] += weight * median * math.exp(deviation * shape[q])
+            cumulative[h, q] += weight * middle * math.exp(spread * shape[q])
 
 
 @core
-def add_normal(
-    path: Array, variance: Array, scores: Array, weight: float, quantiles: Array, cumulative: Array, mean: Array
-) -> None:
-    """Add `weight` times the normal quantiles around `path`, cut off at zero, to the outputs; as `add_log_normal`.
-
-    `path` is in units and `variance` in units²; the mean is that of the distribution cut off at zero.
-    """
-    H, Q = path.size, scores.size
-    pull = np.zeros(H)
-    step = np.empty(H)
-    before = 0.0
-    for h in range(H):
-        step[h] = math.sqrt(max(0.0, variance[h] - before))
-        before = max(before, variance[h])
-    total = 0.0
-    for h in range(H):
-        deviation = math.sqrt(variance[h])
-        expected = max(path[h], 0.0)
-        if deviation > 0.0:
-            z = path[h] / deviation
-            density = math.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
-            expected = path[h] * 0.5 * math.erfc(-z / math.sqrt(2.0)) + deviation * density
-        mean[h] += weight * max(0.0, expected)
-        total += path[h]
-        squares = 0.0
-        for s in range(h + 1):
-            pull[s] += step[h - s]
-            squares += pull[s] * pull[s]
-        spread = math.sqrt(squares)
-        for q in range(Q):
-            quantiles[h, q] += weight * max(0.0, path[h] + deviation * scores[q])
-            cumulative[h, q] += weight * max(0.0, total + spread * scores[q])
+def clear(quantiles: Array, cumulative: Array, mean: Array) -> None:
+    """Set the outputs (H, Q), (H, Q), (H,) to zero."""
+    for h in range(mean.size):
+        mean[h] = 0.0
+        for q in range(quantiles.shape[1]):
+            quantiles[h, q] = cumulative[h, q] = 0.0
 
 
 @core
-def settle(cumulative: Array) -> None:
-    """Raise running totals (H, Q) that fall with the number of periods: demand is never negative."""
-    for h in range(1, cumulative.shape[0]):
-        for q in range(cumulative.shape[1]):
-            cumulative[h, q] = max(cumulative[h, q], cumulative[h - 1, q])
+def settle(quantiles: Array, cumulative: Array) -> None:
+    """Make (H, Q) quantiles rise with the level, and running totals also with the number of periods."""
+    H, Q = quantiles.shape
+    for h in range(H):
+        for q in range(Q):
+            if q > 0:
+                quantiles[h, q] = max(quantiles[h, q], quantiles[h, q - 1])
+                cumulative[h, q] = max(cumulative[h, q], cumulative[h, q - 1])
+            if h > 0:
+                cumulative[h, q] = max(cumulative[h, q], cumulative[h - 1, q])

@@ -14,109 +14,141 @@ from numpy.typing import NDArray
 
 from fullshelf.kernels.compile import core, loop
 from fullshelf.kernels.deseasonalise import seasonal_indices
-from fullshelf.kernels.path_distribution import add_log_normal, add_normal, normal_quantile, settle
+from fullshelf.kernels.path_distribution import ERRORS, add_linear, add_logarithmic, clear, normal_quantile, settle
 
 Array = NDArray[np.float64]
 
-CONTEXT = 400  # newest periods that are read, or five seasons where that is more
+CONTEXT = 300  # newest periods that are read, or five seasons where that is more
+HALF_LIFE = 60.0  # periods after which an error counts half
 LOOK_AHEAD = (1, 2, 4, 8)  # periods ahead whose errors count
 LEVEL = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.55, 0.7, 0.85, 1.0)  # smoothing constant
-SHARE = (0.0, 0.25, 0.5)  # of the slope: 1 - 1 / theta for theta = 1, 4/3, 2
+SHARE = (0.0, 0.5, 1.0)  # of the slope: 1 - 1 / theta for theta = 1, 2 and without end
+LEAST_INDEX = 0.1  # of a phase that hardly sells, so that what it sells is not blown up
 NEGLIGIBLE = 1e-3  # weight, relative to the best setting
 
 
 @core
-def _smooth(
-    x: Array, observed: NDArray[np.float32], alpha: Array, share: Array, level: Array, error: Array, count: Array
-) -> float:
-    """Run G settings over `x` (n,), add squared errors to `error` (K, G); return the slope at the end."""
-    n, K, G = x.size, error.shape[0], alpha.size
-    start = min(n // 4, 12)  # the first forecasts are of the start value
-    sum_t = sum_x = sum_tt = sum_tx = steps = 0.0
-    slope = 0.0
-    for t in range(n):
-        value = x[t]
-        if observed[t] < 1.0:
-            for g in range(G):
-                base = level[g] + share[g] * slope
-                level[g] = base + alpha[g] * max(0.0, value - base)
-        else:
-            for g in range(G):
-                base = level[g] + share[g] * slope
-                level[g] = base + alpha[g] * (value - base)
+def _slopes(x: Array, slope: Array) -> None:
+    """Write into `slope` (n,) that of the straight line through the values up to each period; 0 for the first three."""
+    sum_t = sum_x = sum_tt = sum_tx = 0.0
+    for t in range(x.size):
         sum_t += t
-        sum_x += value
+        sum_x += x[t]
         sum_tt += t * t
-        sum_tx += t * value
-        if t > 0:
-            steps += (value - x[t - 1]) ** 2
+        sum_tx += t * x[t]
+        slope[t] = 0.0
         if t >= 3:
-            slope = (sum_tx - sum_t * sum_x / (t + 1)) / (sum_tt - sum_t * sum_t / (t + 1))
-            # A random walk of such steps has a slope by chance: keep what stands out of it.
-            chance = steps / (t * (t + 1.0))
-            slope *= slope * slope / (slope * slope + chance) if slope != 0.0 else 0.0
-        if t >= start - 1:
-            for k in range(K):
-                ahead = t + LOOK_AHEAD[k]
-                if ahead < n and observed[ahead] >= 1.0:
-                    count[k] += 1.0
-                    actual = x[ahead]
-                    rise = slope * LOOK_AHEAD[k]
-                    for g in range(G):
-                        e = actual - level[g] - share[g] * rise
-                        error[k, g] += e * e
-    return slope
+            slope[t] = (sum_tx - sum_t * sum_x / (t + 1)) / (sum_tt - sum_t * sum_t / (t + 1))
 
 
 @core
-def _path(x: Array, observed: NDArray[np.float32], kept: float, season: int, path: Array, variance: Array) -> None:
-    """Write the weighted path and its error variances, in the unit of the deseasonalised `x`, into (H,) outputs."""
+def _pass(
+    x: Array,
+    observed: NDArray[np.float32],
+    slope: Array,
+    alpha: Array,
+    share: Array,
+    level: Array,
+    error: Array,
+    count: Array,
+) -> None:
+    """Run G settings over `x` (n,); add discounted squared errors to `error` (K, G), their weights to `count` (K,)."""
+    n, K, G = x.size, error.shape[0], alpha.size
+    start = min(n // 4, 12)  # the first forecasts are of the start value
+    before = 0.0
+    for t in range(n):
+        value = x[t]
+        # What was sold in a period without stock throughout is a lower bound: it can raise the level, not lower it.
+        bound = 0.0 if observed[t] < 1.0 else -np.inf
+        for g in range(G):
+            base = level[g] + share[g] * before
+            e = value - base
+            e = e if e > bound else bound
+            level[g] = base + alpha[g] * e
+        before = slope[t]
+        for k in range(K):
+            ahead = t + LOOK_AHEAD[k]
+            if t >= start - 1 and ahead < n and observed[ahead] >= 1.0:
+                weight = 0.5 ** ((n - 1 - ahead) / HALF_LIFE)
+                count[k] += weight
+                actual = x[ahead]
+                rise = before * LOOK_AHEAD[k]
+                for g in range(G):
+                    e = actual - level[g] - share[g] * rise
+                    error[k, g] += weight * e * e
+
+
+@core
+def _one_step(
+    x: Array, observed: NDArray[np.float32], slope: Array, alpha: float, share: float, level: float, fitted: Array
+) -> None:
+    """Write the one-step forecasts of a single setting into `fitted` (n,)."""
+    before = 0.0
+    for t in range(x.size):
+        fitted[t] = level + share * before
+        e = x[t] - fitted[t]
+        if observed[t] < 1.0:
+            e = max(0.0, e)
+        level = fitted[t] + alpha * e
+        before = slope[t]
+
+
+@core
+def _path(x: Array, observed: NDArray[np.float32], used: float, path: Array, variance: Array, fitted: Array) -> None:
+    """Write the weighted path and its error variances (H,), and one-step forecasts (n,), in the unit of `x`.
+
+    `used` is the freedom that the seasonal indices of `x` took.
+    """
     n, H = x.size, path.size
     L, G = len(SHARE), len(LEVEL) * len(SHARE)
-    alpha, share, level = np.empty(G), np.empty(G), np.empty(G)
+    alpha, share, level, slope = np.empty(G), np.empty(G), np.empty(G), np.empty(n)
     newest = min(n, 4)
-    first = x[:newest].mean()
-    size = 0.0
+    first = size = 0.0
+    for t in range(newest):
+        first += x[t] / newest
     for t in range(n):
         size += x[t] * x[t] / n
     for g in range(G):
         alpha[g] = LEVEL[g // L]
         share[g] = SHARE[g % L]
         level[g] = first
-    K = 1
-    while K < len(LOOK_AHEAD) and LOOK_AHEAD[K] <= n // 3:
-        K += 1
+    K = 0
+    for ahead in LOOK_AHEAD:
+        K += 1 if ahead <= max(1, n // 3) else 0
     error = np.zeros((K, G))
     count = np.zeros(K)
-    slope = _smooth(x, observed, alpha, share, level, error, count)
+    _slopes(x, slope)
+    _pass(x, observed, slope, alpha, share, level, error, count)
     weight = np.empty(G)
-    best = np.inf
+    best = 0
     for g in range(G):
         criterion = 0.0
         for k in range(K):
-            error[k, g] /= max(1.0, count[k])
-            criterion += math.log(error[k, g] + 1e-12 * size + 1e-300)
-        weight[g] = count[0] * criterion / K
-        best = min(best, weight[g])
-    total = 0.0
+            if count[k] > 0.0:
+                criterion += math.log(error[k, g] / count[k] + 1e-12 * size + 1e-300) / K
+        weight[g] = count[0] * criterion
+        if weight[g] < weight[best]:
+            best = g
+    least, total = weight[best], 0.0
     for g in range(G):
-        weight[g] = math.exp(-0.5 * (weight[g] - best))
+        weight[g] = math.exp(-0.5 * (weight[g] - least))
         weight[g] = weight[g] if weight[g] > NEGLIGIBLE else 0.0
         total += weight[g]
-    inflation = n / max(n - 2.0 - 0.5 * kept * (season - 1), 0.25 * n)
-    path[:] = 0.0
-    variance[:] = 0.0
+    _one_step(x, observed, slope, alpha[best], share[best], first, fitted)
+    freedom = max(count[0] - 2.0 - used, 0.25 * count[0], 1e-9)
+    centre = level[best]
     square = np.zeros(H)
-    centre = level[G - 1]
+    for h in range(H):
+        path[h] = variance[h] = 0.0
     for g in range(G):
-        if weight[g] == 0.0:
-            continue
         w = weight[g] / total
+        if w == 0.0:
+            continue
         for h in range(H):
-            forecast = level[g] + share[g] * slope * (h + 1)
+            forecast = level[g] + share[g] * slope[n - 1] * (h + 1)
             path[h] += w * forecast
             square[h] += w * (forecast - centre) ** 2
-            variance[h] += w * error[0, g] * inflation * (1.0 + h * alpha[g] * alpha[g])
+            variance[h] += w * error[0, g] / freedom * (1.0 + h * alpha[g] * alpha[g])
     for h in range(H):
         variance[h] += max(0.0, square[h] - (path[h] - centre) ** 2)
 
@@ -146,12 +178,11 @@ def theta_series(
     quantiles, cumulative, mean
         (H, Q), (H, Q), (H,) outputs: units per period, units in periods 1…k, units per period.
     """
-    n0, H = y.size, mean.size
-    n = min(n0, max(CONTEXT, 5 * season))
-    y, observed = y[n0 - n :], observed[n0 - n :]
-    quantiles[:] = 0.0
-    cumulative[:] = 0.0
-    mean[:] = 0.0
+    n = min(y.size, max(CONTEXT, 5 * season))
+    clear(quantiles, cumulative, mean)
+    if n == 0:
+        return
+    y, observed = y[y.size - n :], observed[observed.size - n :]
     x = np.empty(n)
     positive = True
     average = 0.0
@@ -162,41 +193,42 @@ def theta_series(
     if average == 0.0:
         return
     m = season if season > 1 and n >= 2 * season else 1
-    index = np.zeros(m)
+    index = np.empty(m)
     if positive:
-        logs = np.log(x)
-        kept = seasonal_indices(logs, m, index)
-        for phase in range(m):
-            index[phase] = math.exp(index[phase])
-    else:
-        kept = seasonal_indices(x, m, index)
-        for phase in range(m):
-            index[phase] = max(0.05, 1.0 + index[phase] / average)
+        for t in range(n):
+            x[t] = math.log(x[t])
+    kept = seasonal_indices(x, m, index)
+    for phase in range(m):
+        index[phase] = math.exp(index[phase]) if positive else max(LEAST_INDEX, 1.0 + index[phase] / average)
     for t in range(n):
-        x[t] /= index[t % m]
-    scores = np.empty(levels.size)
-    for q in range(levels.size):
+        x[t] = y[t] / index[t % m]
+    H, Q = mean.size, levels.size
+    scores = np.empty(Q)
+    for q in range(Q):
         scores[q] = normal_quantile(levels[q])
-    path = np.empty(H)
-    variance = np.empty(H)
-    _path(x, observed, kept, m, path, variance)
+    path, variance, fitted, errors = np.empty(H), np.empty(H), np.empty(n), np.empty(n)
+    _path(x, observed, 0.5 * kept * (m - 1), path, variance, fitted)
+    k = 0
+    for t in range(max(0, n - ERRORS), n):
+        if observed[t] >= 1.0:
+            errors[k] = x[t] / max(fitted[t], 0.5 * average)
+            errors[k] = math.log(errors[k]) if positive else errors[k]
+            k += 1
     doubt = (average / (2.0 * n)) ** 2  # what so few periods cannot show
     floor = 0.02 * average  # a falling line stops above zero
-    highest = 0.0
+    relative = 0.0
     for h in range(H):
         units = max(path[h], floor)
-        season_of_h = index[(n + h) % m]
+        relative = max(relative, (variance[h] + doubt) / (units * units))
+        path[h] = units * index[(n + h) % m]
+        variance[h] = relative * path[h] * path[h]
         if positive:
-            highest = max(highest, math.log(1.0 + (variance[h] + doubt) / (units * units)))
-            path[h], variance[h] = math.log(units * season_of_h), highest
-        else:
-            highest = max(highest, variance[h] + doubt)
-            path[h], variance[h] = units * season_of_h, highest * season_of_h * season_of_h
+            path[h], variance[h] = math.log(path[h]), math.log1p(relative)
     if positive:
-        add_log_normal(path, variance, scores, 1.0, quantiles, cumulative, mean)
+        add_logarithmic(path, variance, levels, scores, errors[:k], 1.0, quantiles, cumulative, mean)
     else:
-        add_normal(path, variance, scores, 1.0, quantiles, cumulative, mean)
-    settle(cumulative)
+        add_linear(path, variance, levels, scores, errors[:k], 1.0, quantiles, cumulative, mean)
+    settle(quantiles, cumulative)
 
 
 @loop
@@ -245,7 +277,9 @@ def theta(
     for s in range(S):
         y, stocked = units[offsets[s] : offsets[s + 1]], observed[offsets[s] : offsets[s + 1]]
         theta_series(y, stocked, season, levels, one, totals, expected)
-        quantiles[s] = one
-        cumulative[s] = totals
-        mean[s] = expected
+        for h in range(H):
+            mean[s, h] = expected[h]
+            for q in range(Q):
+                quantiles[s, h, q] = one[h, q]
+                cumulative[s, h, q] = totals[h, q]
     return quantiles, cumulative, mean
