@@ -17,6 +17,7 @@ from fullshelf.engine.fingerprints import Known, check_unchanged
 from fullshelf.engine.generations import META, Generation, SplitFile, load_one, write_meta
 from fullshelf.engine.panels import GENERAL
 from fullshelf.engine.scan import Scan, open_file, reading
+from fullshelf.engine.series_numbers import key_columns
 from fullshelf.engine.shard_files import Splitter
 from fullshelf.engine.sources import SourceFile
 from fullshelf.engine.split import batches, building, disk_errors, value_names
@@ -70,7 +71,7 @@ def split_future(
                         frame.collect(engine="streaming").with_columns(pl.col("row") + read)
                         for frame in (rejected_rows(table, scan), _strangers(table, scan, series))
                     ]
-                for _, good in batches(scan, _for_series(table, scan, series, splitter, values)):
+                for _, good in batches(scan, _for_series(table, scan, series, values)):
                     splitter.add(good, 0)
                     watch.stop()
                 rejects += rejected
@@ -95,24 +96,21 @@ def _strangers(table: Table, scan: Scan, series: pl.DataFrame) -> pl.LazyFrame:
     return pl.concat([as_rejects(table, frame, "no_sales", "sku") for frame in (own, everywhere)])
 
 
-def _for_series(
-    table: Table, scan: Scan, series: pl.DataFrame, splitter: Splitter, values: tuple[str, ...]
-) -> pl.LazyFrame:
+def _for_series(table: Table, scan: Scan, series: pl.DataFrame, values: tuple[str, ...]) -> pl.LazyFrame:
     """Return the good rows of known series, one row for each series that a row stands for."""
     good = good_rows(table, scan).filter(~pl.col(BAD)).with_columns(_location("location" in scan.dtypes))
     own = good.filter(pl.col("location").is_not_null()).join(series.lazy(), on=KEY, how="semi")
     everywhere = good.filter(pl.col("location").is_null()).drop("location").join(series.lazy(), on="sku")
     known = [
-        *(
-            (pl.col(name) if name in scan.dtypes else pl.lit(None).alias(name)).cast(pl.Float32).fill_null(float("nan"))
-            for name in values
-        ),
+        (pl.col(name) if name in scan.dtypes else pl.lit(None).alias(name)).cast(pl.Float32).fill_null(float("nan"))
+        for name in values
     ]
     return pl.concat(
         [
             frame.select(
-                pl.col("sku").cast(splitter.sku_type),
-                pl.col("location").cast(splitter.location_type),
+                "sku",
+                "location",
+                *key_columns(pl.col("sku"), pl.col("location")),
                 "date",
                 pl.lit(flag, pl.Float32).alias(GENERAL),
                 *known,

@@ -9,7 +9,7 @@ import hashlib
 import math
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache as once
@@ -102,6 +102,7 @@ def prepare(
     files = {name: find_files(name, paths) for name, paths in config.inputs.given().items()}
     renames = {name: _renames(config, table) for name, table in tables.items()}
     with disk_errors(cache), only_one(cache / "intake.lock", f"{cache}: another preparation of inputs"):
+        _remove(cache.glob(f"{TEMPORARY}*"))
         memory = Fingerprints(cache / "fingerprints.json")
         known = memory.of([file for some in files.values() for file in some], watch)
         inputs = {
@@ -134,7 +135,7 @@ def _split_sales(config: Config, cache: Path, sales: _Input, watch: Watch) -> Sa
     renamed = (f"{a}={b}" for a, b in sorted(sales.rename.items()))
     recipe = combine([_code(), str(shards), *sales.table.names(), *renamed])
     store = SalesStore(cache / f"sales-{recipe[:16]}", sales.table, sales.rename, shards)
-    store.update(list(zip(sales.files, sales.known, strict=True)), rows, watch)
+    store.update(list(zip(sales.files, sales.known, strict=True)), watch)
     if not any(generation.live_rows for generation in store.generations):
         read = sum(file.read for generation in store.generations for file in generation.live_files())
         raise InputError(
@@ -288,10 +289,12 @@ def _remove_others(cache: Path, intake: Intake) -> None:
     """Remove what earlier calls left in the cache and this one did not use."""
     used = {part.shards.folder for part in (*intake.sales, *filter(None, [intake.future]))}
     used |= {folder.parent for folder in used} | {file.parent for file in intake.reject_files}
-    for folder in cache.iterdir():
-        ours = folder.name.startswith(("sales-", "future-", "rejects-", TEMPORARY))
-        if ours and folder.is_dir() and folder not in used:
-            shutil.rmtree(folder, ignore_errors=True)
+    _remove(f for kind in ("sales", "future", "rejects") for f in cache.glob(f"{kind}-*") if f not in used)
+
+
+def _remove(folders: Iterable[Path]) -> None:
+    for folder in list(folders):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _silent(stage: str, done: int, total: int | None) -> None:

@@ -51,8 +51,8 @@ class SalesStore:
         """Open one file of the sales."""
         return open_file(self.table, file, self._rename)
 
-    def update(self, files: list[tuple[SourceFile, Known]], rows: int, watch: Watch) -> None:
-        """Bring the generations in line with the files; `rows` is for progress alone.
+    def update(self, files: list[tuple[SourceFile, Known]], watch: Watch) -> None:
+        """Bring the generations in line with the files.
 
         Raises
         ------
@@ -63,7 +63,8 @@ class SalesStore:
         """
         with disk_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            before = load(self.folder)
+            before = self.generations = load(self.folder)
+            self._remove_others()
             do = plan(before, [known.identity(file) for file, known in files])
             now = do.keep
             if do.merge:
@@ -71,7 +72,7 @@ class SalesStore:
             now.sort(key=lambda generation: -generation.live_rows)
             new = [files[place] for place in do.new]
             for at in range(0, len(new), FILES):
-                now = [*now, self._split(new[at : at + FILES], rows, watch)]
+                now = [*now, self._split(new[at : at + FILES], watch)]
             while young := to_merge(now):
                 now = [*now[: len(now) - len(young)], self._merge(young, watch)]
             if [g.folder for g in before] != [g.folder for g in now]:
@@ -79,7 +80,8 @@ class SalesStore:
             self.generations = now
             self._remove_others()
 
-    def _split(self, files: list[tuple[SourceFile, Known]], rows: int, watch: Watch) -> Generation:
+    def _split(self, files: list[tuple[SourceFile, Known]], watch: Watch) -> Generation:
+        rows = sum(known.rows for _, known in files)
         scans = [self.open(file) for file, _ in files]
         values = value_names(self.table, {name for scan in scans for name in scan.dtypes})
         with building(self.folder) as temporary:
@@ -88,7 +90,7 @@ class SalesStore:
                 found, done = [], 0
                 for number, (scan, (file, known)) in enumerate(zip(scans, files, strict=True)):
                     days = _Days()
-                    for read, good in batches(scan, typed(self.table, scan, splitter, values)):
+                    for read, good in batches(scan, typed(self.table, scan, values)):
                         days.take(read, splitter.add(good, number), good["units"].to_numpy())
                         done += read
                         watch.progress("split", done, max(rows, done))

@@ -1,7 +1,8 @@
 """Number the series of a stream of batches, and place each in its shard.
 
-Polars turns each text into a code while it reads (measured: 20 M rows a second on 2 cores); a compiled table turns
-pairs of codes into numbers. A text itself is looked at once, when its series is new.
+Polars hashes the texts while it reads; a compiled table turns hashes into numbers. A text itself is looked at once,
+when its series is new. Measured on 20 M rows of a million SKUs in random order, seconds of processor time: hashes 2.8,
+Polars' categories 12.5.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from numpy.typing import NDArray
 from fullshelf.kernels.hashing import hash_pairs
 from fullshelf.kernels.numbering import grow, number_rows
 
-__all__ = ["SeriesNumbers", "key_hashes"]
+__all__ = ["SeriesNumbers", "key_columns", "key_hashes"]
 
 FIRST_SLOTS = 1 << 16
+KEY_A, KEY_B = "#a", "#b"
 
 
 class SeriesNumbers:
@@ -24,39 +26,23 @@ class SeriesNumbers:
     def __init__(self, shards: int) -> None:
         self.shard_of: NDArray[np.uint16] = np.empty(FIRST_SLOTS, np.uint16)  # by number; longer than needed
         self._shards = shards
-        # A mapping of texts to codes lives as long as some data uses it: these empty series.
-        self._sku = pl.Series([], dtype=pl.Categorical(pl.Categories.random()))
-        self._location = pl.Series([], dtype=pl.Categorical(pl.Categories.random()))
-        self._keys = np.zeros(FIRST_SLOTS, np.uint64)
-        self._numbers = np.zeros(FIRST_SLOTS, np.uint32)
+        self._slots = np.zeros((FIRST_SLOTS, 2), np.uint64)
         self._count = 0
         self._new: list[pl.DataFrame] = []
 
-    @property
-    def sku_type(self) -> pl.DataType:
-        """Categorical type of the SKUs' codes."""
-        return self._sku.dtype
-
-    @property
-    def location_type(self) -> pl.DataType:
-        """Categorical type of the locations' codes."""
-        return self._location.dtype
-
-    def number(self, sku: pl.Series, location: pl.Series) -> NDArray[np.uint32]:
-        """Return the series number of each row."""
-        left, right = sku.to_physical().to_numpy(), location.to_physical().to_numpy()
-        out, first_row = np.empty(left.size, np.uint32), np.empty(left.size, np.int64)
+    def number(self, batch: pl.DataFrame) -> NDArray[np.uint32]:
+        """Return the series number of each row of a batch with sku, location and `key_columns`."""
+        a, b = batch[KEY_A].to_numpy(), batch[KEY_B].to_numpy()
+        out, first_row = np.empty(a.size, np.uint32), np.empty(a.size, np.int64)
         at, known = 0, self._count
         while True:
             before = self._count
-            at, self._count = number_rows(
-                left, right, at, self._keys, self._numbers, before, out, first_row[before - known :]
-            )
-            if at == left.size:
+            at, self._count = number_rows(a, b, at, self._slots, before, out, first_row[before - known :])
+            if at == a.size:
                 break
             self._double()
         if self._count > known:
-            self._welcome(sku, location, first_row[: self._count - known])
+            self._welcome(batch.select("sku", "location")[first_row[: self._count - known]])
         return out
 
     def keys(self) -> tuple[pl.DataFrame, NDArray[np.uint32]]:
@@ -71,21 +57,24 @@ class SeriesNumbers:
         return keys.drop("number"), rank
 
     def _double(self) -> None:
-        keys, numbers = np.zeros(2 * self._keys.size, np.uint64), np.zeros(2 * self._keys.size, np.uint32)
-        grow(self._keys, self._numbers, keys, numbers)
-        self._keys, self._numbers = keys, numbers
+        slots = np.zeros((2 * self._slots.shape[0], 2), np.uint64)
+        grow(self._slots, slots)
+        self._slots = slots
 
-    def _welcome(self, sku: pl.Series, location: pl.Series, rows: NDArray[np.int64]) -> None:
-        names = pl.DataFrame(
-            {"sku": sku.gather(rows).cast(pl.String), "location": location.gather(rows).cast(pl.String)}
-        )
-        self._new.append(names)
+    def _welcome(self, names: pl.DataFrame) -> None:
+        """Place new series in their shards."""
+        self._new.append(names.select(pl.all().str.slice(0)))  # a copy: the views would keep the batch's text alive
         if self._count > self.shard_of.size:  # a new array, for a thread may still read the old one
             longer = np.empty(2 * self._count, np.uint16)
             longer[: self.shard_of.size] = self.shard_of
             self.shard_of = longer
         hashes = key_hashes(names["sku"], names["location"])
-        self.shard_of[self._count - rows.size : self._count] = hashes % np.uint64(self._shards)
+        self.shard_of[self._count - names.height : self._count] = hashes % np.uint64(self._shards)
+
+
+def key_columns(sku: pl.Expr, location: pl.Expr) -> list[pl.Expr]:
+    """Return two columns that together name a series; they mean nothing in another process."""
+    return [(sku.hash(1) ^ location.hash(2)).alias(KEY_A), (sku.hash(3) ^ location.hash(4)).alias(KEY_B)]
 
 
 def key_hashes(sku: pl.Series, location: pl.Series) -> NDArray[np.uint64]:

@@ -86,7 +86,7 @@ def check_skus(checked: Checked, series: pl.DataFrame) -> Checked:
 def supply_frame(table: SeriesTable | None, keys: pl.DataFrame) -> pl.DataFrame:
     """Return the supply terms of S series, null where there are none, and whether they can be planned."""
     if table is None:
-        return keys.select(_nothing(SUPPLY), planned=pl.lit(False))
+        return keys.with_columns(_nothing(SUPPLY), planned=pl.lit(False)).drop(KEY)
     return table.of(keys).rename({"found": "planned"})
 
 
@@ -95,7 +95,7 @@ def stock_frame(table: SeriesTable | None, keys: pl.DataFrame) -> pl.DataFrame:
     arrivals = pl.List(pl.Struct({"step": pl.Int32, "units": pl.Float64}))
     if table is None:
         zero = {name: pl.lit(0.0) for name in ("on_hand", "on_order", "backorders")}
-        return keys.select(**zero, arrivals=pl.lit([], arrivals), known=pl.lit(False))
+        return keys.with_columns(**zero, arrivals=pl.lit([], arrivals), known=pl.lit(False)).drop(KEY)
     found = table.of(keys).rename({"found": "known"})
     return found.with_columns(
         pl.col("on_hand", "on_order", "backorders").fill_null(0.0), pl.col("arrivals").fill_null([])
@@ -104,7 +104,7 @@ def stock_frame(table: SeriesTable | None, keys: pl.DataFrame) -> pl.DataFrame:
 
 def sku_frame(table: SeriesTable | None, keys: pl.DataFrame) -> pl.DataFrame:
     """Return title, description, category and launch date of S series, null where unknown."""
-    return keys.select(_nothing(SKUS)) if table is None else table.of(keys).drop("found")
+    return keys.with_columns(_nothing(SKUS)).drop(KEY) if table is None else table.of(keys).drop("found")
 
 
 def _nothing(table: Table) -> list[pl.Expr]:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from fullshelf.engine.errors import RunError
 from fullshelf.engine.series_numbers import SeriesNumbers
 from fullshelf.kernels.partition import DAY_BITS, DAY_MASK, FIRST_VALUE, order, partition
 
@@ -59,11 +61,23 @@ class ShardFiles:
         if shard is not None:
             begin, end = int(self.series[shard]), int(self.series[shard + 1])
             frame = frame.slice(begin, end - begin)
-        return frame.collect()
+        with _whole(self.folder):
+            return frame.collect()
 
     def rows(self, shard: int) -> pl.DataFrame | None:
         """Return the rows of a shard, in the order of its keys; None if it has none."""
-        return pl.read_parquet(shard_path(self.folder, shard), glob=False) if self.sizes[shard] else None
+        with _whole(self.folder):
+            return pl.read_parquet(shard_path(self.folder, shard), glob=False) if self.sizes[shard] else None
+
+
+@contextmanager
+def _whole(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, pl.exceptions.PolarsError) as e:
+        raise RunError(
+            f"{folder}: a shard file is damaged or gone ({e}); delete this folder and call again: it is made anew"
+        ) from e
 
 
 def shard_path(folder: Path, shard: int) -> Path:
@@ -101,25 +115,15 @@ class Splitter:
         self._writing: Future[None] | None = None
         self._several_files = False
 
-    @property
-    def sku_type(self) -> pl.DataType:
-        """The type that `sku` of a batch must have."""
-        return self._numbers.sku_type
-
-    @property
-    def location_type(self) -> pl.DataType:
-        """The type that `location` of a batch must have."""
-        return self._numbers.location_type
-
     def add(self, batch: pl.DataFrame, file: int) -> NDArray[np.int64]:
-        """Take rows of source file number `file`: sku, location (as typed above), date, values; none of them null.
+        """Take rows of source file number `file`: sku, location, their `key_columns`, date, values; none of them null.
 
         Returns
         -------
         The rows' days, counted from DAY_ZERO.
         """
         days = batch["date"].to_physical().to_numpy().astype(np.int64) - DAY_ZERO
-        series = self._numbers.number(batch["sku"], batch["location"])
+        series = self._numbers.number(batch)
         words = [series, (days | (file << DAY_BITS)).astype(np.uint32)]
         words += [batch[name].to_numpy().view(np.uint32) for name in self._values]
         self._several_files |= file > 0

@@ -76,7 +76,7 @@ class Intake:
     @property
     def supply_terms(self) -> pl.DataFrame:
         """lead_time, lead_time_sd and review_period of every usable supply row."""
-        return pl.DataFrame(schema=TERMS) if self.supply is None else self.supply.rows.select(TERMS)
+        return pl.DataFrame(schema=TERMS) if self.supply is None else self.supply.rows.select(*TERMS)
 
     def read(self, shard: int, horizon: int) -> ShardInput:
         """Read one shard; `horizon` periods of what is known ahead.

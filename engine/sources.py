@@ -100,7 +100,7 @@ def _in_folder(before: str, folder: str, paths: Iterable[str]) -> Iterator[Sourc
     for path in sorted(paths):
         inside = PurePosixPath(path[len(root) + 1 :])
         form = _by_name(path)
-        if inside.name.startswith((".", "_")):
+        if any(part.startswith((".", "_")) for part in inside.parts):
             continue
         if form is None:
             others.append(inside.name)

@@ -15,6 +15,7 @@ from fullshelf.engine.checks import BAD, good_rows
 from fullshelf.engine.commit import TEMPORARY, is_disk_full
 from fullshelf.engine.errors import RunError
 from fullshelf.engine.scan import Scan, reading
+from fullshelf.engine.series_numbers import key_columns
 from fullshelf.engine.shard_files import FILE, ShardFiles, Splitter
 from fullshelf.engine.tables import Table
 
@@ -29,16 +30,18 @@ def value_names(table: Table, found: set[str]) -> tuple[str, ...]:
     return tuple(name for name in table.names() if name in found and name not in NOT_VALUES)
 
 
-def typed(table: Table, scan: Scan, splitter: Splitter, values: tuple[str, ...]) -> pl.LazyFrame:
+def typed(table: Table, scan: Scan, values: tuple[str, ...]) -> pl.LazyFrame:
     """Return all rows with the types that the splitter takes; what is unknown is NaN; BAD marks rows to drop."""
-    location = pl.col("location") if "location" in scan.dtypes else pl.lit(None, pl.String)
+    everywhere = pl.lit(table.everywhere, pl.String)
+    location = pl.col("location").fill_null(everywhere) if "location" in scan.dtypes else everywhere
     known = [
         pl.col(name).cast(pl.Float32) if name in scan.dtypes else pl.lit(None, pl.Float32).alias(name)
         for name in values
     ]
     return good_rows(table, scan).select(
-        pl.col("sku").cast(splitter.sku_type),
-        location.fill_null(table.everywhere).alias("location").cast(splitter.location_type),
+        "sku",
+        location.alias("location"),
+        *key_columns(pl.col("sku"), location),
         "date",
         *(value.fill_null(float("nan")) for value in known),
         BAD,
@@ -74,12 +77,12 @@ def pass_on(
     if rows is None:
         return 0
     keys = shards.keys(shard)
+    names = keys.select("sku", "location", *key_columns(pl.col("sku"), pl.col("location")))
     series = np.repeat(np.arange(keys.height), keys["rows"].to_numpy())
     file = rows[FILE].to_numpy() if FILE in rows.columns else np.zeros(rows.height, np.uint16)
     unknown = pl.lit(float("nan"), pl.Float32)
     batch = rows.select(
-        keys["sku"].cast(splitter.sku_type).gather(series),
-        keys["location"].cast(splitter.location_type).gather(series),
+        *names[series],
         "date",
         *(pl.col(name) if name in rows.columns else unknown.alias(name) for name in values),
     )

@@ -1,30 +1,25 @@
-"""Number the series of a stream of rows: each new pair of codes gets the next number.
+"""Number the series of a stream of rows: each new key gets the next number.
 
-An open-addressing table with linear probing. It is at most half full; the caller doubles it with `grow`.
+A key is known by 96 bits of hash; that two of ten million keys share them has a chance of 1 in 10^15. The table uses
+open addressing with linear probing and is at most half full; the caller doubles it with `grow`. A slot is two words, the
+first hash, and half of the second beside number + 1 (0: empty), so that looking at it touches one cache line.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fullshelf.kernels.compile import core, loop
+from fullshelf.kernels.compile import loop
 
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: Fibonacci hashing
-
-
-@core
-def slot(key: np.uint64, size: int) -> np.uint64:
-    """Return where to look first for a key in a table of `size` (a power of two) slots."""
-    mixed = key * GOLDEN
-    return (mixed ^ (mixed >> np.uint64(32))) & np.uint64(size - 1)
+HALF = np.uint64(32)
+NUMBER = np.uint64(0xFFFFFFFF)
 
 
 @loop
 def number_rows(
-    left: NDArray[np.uint32],
-    right: NDArray[np.uint32],
+    a: NDArray[np.uint64],
+    b: NDArray[np.uint64],
     start: int,
-    keys: NDArray[np.uint64],
-    numbers: NDArray[np.uint32],
+    slots: NDArray[np.uint64],
     count: int,
     out: NDArray[np.uint32],
     first_row: NDArray[np.int64],
@@ -33,10 +28,10 @@ def number_rows(
 
     Parameters
     ----------
-    left, right
-        (n,) codes of the two parts of the key.
-    keys, numbers
-        The table: the key in each slot, and its number + 1; 0 marks an empty slot. Changed in place.
+    a, b
+        (n,) the two hashes of each row's key.
+    slots
+        (a power of two, 2) the table. Changed in place.
     count
         Numbers given so far.
     out
@@ -49,38 +44,37 @@ def number_rows(
     The first row that is not done, and how many numbers are given now.
     """
     known = count
-    half = keys.size // 2
-    for i in range(start, left.size):
-        if i > start and left[i] == left[i - 1] and right[i] == right[i - 1]:
+    mask = np.uint64(slots.shape[0] - 1)
+    half = slots.shape[0] // 2
+    for i in range(start, a.size):
+        if i > start and a[i] == a[i - 1] and b[i] == b[i - 1]:
             out[i] = out[i - 1]
             continue
-        key = (np.uint64(left[i]) << np.uint64(32)) | np.uint64(right[i])
-        at = slot(key, keys.size)
-        while numbers[at] != 0 and keys[at] != key:
-            at = (at + np.uint64(1)) & np.uint64(keys.size - 1)
-        if numbers[at] == 0:
+        at = a[i] & mask
+        rest = b[i] >> HALF
+        number = slots[at, 1] & NUMBER
+        while number != 0 and (slots[at, 0] != a[i] or slots[at, 1] >> HALF != rest):
+            at = (at + np.uint64(1)) & mask
+            number = slots[at, 1] & NUMBER
+        if number == 0:
             if count >= half:
                 return i, count
-            keys[at] = key
             first_row[count - known] = i
             count += 1
-            numbers[at] = count
-        out[i] = numbers[at] - np.uint32(1)
-    return left.size, count
+            number = np.uint64(count)
+            slots[at, 0] = a[i]
+            slots[at, 1] = (rest << HALF) | number
+        out[i] = number - np.uint64(1)
+    return a.size, count
 
 
 @loop
-def grow(
-    old_keys: NDArray[np.uint64],
-    old_numbers: NDArray[np.uint32],
-    keys: NDArray[np.uint64],
-    numbers: NDArray[np.uint32],
-) -> None:
+def grow(old: NDArray[np.uint64], slots: NDArray[np.uint64]) -> None:
     """Move all entries into a larger, empty table."""
-    for i in range(old_keys.size):
-        if old_numbers[i] != 0:
-            at = slot(old_keys[i], keys.size)
-            while numbers[at] != 0:
-                at = (at + np.uint64(1)) & np.uint64(keys.size - 1)
-            keys[at] = old_keys[i]
-            numbers[at] = old_numbers[i]
+    mask = np.uint64(slots.shape[0] - 1)
+    for i in range(old.shape[0]):
+        if old[i, 1] & NUMBER != 0:
+            at = old[i, 0] & mask
+            while slots[at, 1] & NUMBER != 0:
+                at = (at + np.uint64(1)) & mask
+            slots[at] = old[i]
