@@ -12,6 +12,7 @@ from polars.testing import assert_frame_equal
 from fullshelf.engine.calendar import Period
 from fullshelf.engine.config import load_config
 from fullshelf.engine.errors import Interrupted, UsageError
+from fullshelf.engine.intake import check
 from fullshelf.engine.simulate import marketplace as module
 from fullshelf.engine.simulate.attributes import draw_products
 from fullshelf.engine.simulate.catalogue import CATEGORIES, DEPARTMENTS
@@ -254,6 +255,14 @@ def test_the_configuration_is_ready_for_refresh(market: Marketplace):
     assert config.as_of == market.as_of
     assert set(config.inputs.given()) == set(TABLES)
     assert all(Path(p).is_dir() for paths in config.inputs.given().values() for p in paths)
+
+
+@pytest.mark.parametrize("period", list(Period))
+def test_the_checks_of_the_inputs_find_nothing_to_reject(period: Period, tmp_path: Path):
+    market = simulate_marketplace(150, 60, tmp_path, period=period, seed=9)
+    found = check(load_config(market.configuration)).as_dict()
+    for name in TABLES:
+        assert found["counts"][name] == {"read": market.rows[name], "used": market.rows[name], "rejected": 0}, name
 
 
 # --- what happened
