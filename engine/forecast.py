@@ -35,16 +35,14 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class RunningTotals:
-    """Demand of periods 1…k: what an order plan needs to see stock run low before its goods arrive."""
+    """Demand of single periods and of 1…k: what an order plan needs to see stock run low before its goods arrive."""
 
-    quantiles: NDArray[np.float32]  # (S, T, Q) units in periods 1…k, k = 1…T
-    total_sd: NDArray[np.float64]  # (S, T) standard deviation of the same, units
-    step_sd: NDArray[np.float64]  # (S, T) standard deviation of the single periods, units
+    single: NDArray[np.float32]  # (S, T, Q) units in period k, k = 1…T
+    running: NDArray[np.float32]  # (S, T, Q) units in periods 1…k
     rate: NDArray[np.float64]  # (S,) mean units per period over the T periods
 
     def __post_init__(self) -> None:
-        S, T, _ = self.quantiles.shape
-        check_shapes(self, total_sd=(S, T), step_sd=(S, T), rate=(S,))
+        check_shapes(self, running=self.single.shape, rate=self.single.shape[:1])
 
 
 @dataclass(frozen=True, slots=True)

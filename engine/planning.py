@@ -63,7 +63,7 @@ class OrderProblem:
     terms: Terms
     demand: LeadTimeDemand
     position: StockPosition
-    known: NDArray[np.bool_]  # (S,) whether the stock is known
+    reported: NDArray[np.bool_]  # (S,) whether the stock is known
     policy: NDArray[np.int64]  # (S,) index into POLICIES
     levels: Array  # (K,)
     need: Array  # (S, K) net requirement at the end of the protection interval, units
@@ -73,6 +73,7 @@ class OrderProblem:
     lost_before: Array  # (S,) units of sales expected to be lost before the order arrives
     underage: Array  # (S,) currency per unit short that decides: the shortage cost, or what `service` implies
     overage: Array  # (S,) currency per unit left
+    known: Array  # (S,) of `lost_sales_underage`
     carry: Array  # (S,) share of a price that a unit left over saves later
     smallest: Array  # (S,) units: MOQ, pack or economic lot
     most: Array  # (S,) units
@@ -81,8 +82,8 @@ class OrderProblem:
         """Return the best order without packs and the order (S,), units, at a price (S,) per unit ordered."""
         free, quantity = np.empty_like(price), np.empty_like(price)
         best_orders(
-            self.levels, self.serve, self.outlast, self.same, self.underage, self.deciding_overage(), self.carry,
-            price, self.terms.pack, self.smallest, self.most, free, quantity,
+            self.levels, self.serve, self.outlast, self.same, self.underage, self.deciding_overage(), self.known,
+            self.carry, price, self.terms.pack, self.smallest, self.most, free, quantity,
         )  # fmt: skip
         return free, np.where(self.terms.planned, quantity, 0.0)
 
@@ -94,15 +95,14 @@ class OrderProblem:
         quantity = best if quantity is None else quantity
         overage = self.deciding_overage()
         offset = reorder_offsets(
-            self.levels, self.serve, self.outlast, self.underage, overage, self.carry, price, self.smallest, free
-        )
+            self.levels, self.serve, self.outlast, self.underage, overage, self.known, self.carry, price,
+            self.smallest, free,
+        )  # fmt: skip
         short, left, leftover_cost = np.empty(S), np.empty(S), np.empty(S)
         expectations(self.levels, self.need, self.outlast, self.overage, quantity, short, left, leftover_cost)
         shortage, position = short + self.lost_before, self.position.inventory_position
         earning = np.maximum(self.underage - price, 0.0)
-        ratio = earning / np.maximum(earning + overage + (1 - self.carry) * price, np.finfo(float).tiny)
-        ratio = np.where(self.same, ratio, grid_cdf(self.levels, self.serve, free))
-        ratio = np.where(earning > 0, np.minimum(ratio, HIGHEST_RATIO), 0.0)
+        ratio = np.where(earning > 0, grid_cdf(self.levels, self.serve, free), 0.0)
         level = np.minimum(np.where(earning > 0, np.maximum(position + free, 0.0), 0.0), self.terms.max_stock)
         due = np.where(earning > 0, np.maximum(np.floor(position + offset + 1e-9), -1.0), -1.0)
         expected, mean = np.zeros(S), self.demand.mean
@@ -162,7 +162,7 @@ def order_problem(
     S, levels, totals = len(mean_lead), requirement_levels(demand.levels), demand.totals
     need, outlast, lost_before = np.empty((S, levels.size)), np.empty((S, levels.size)), np.empty(S)
     net_requirement(
-        demand.levels, totals.quantiles, totals.total_sd, totals.step_sd, totals.rate, demand.first_lead,
+        demand.levels, totals.single, totals.running, totals.rate, demand.first_lead,
         demand.lead_weight, demand.review, terms.life, lost, terms.holding, waste, position.on_hand, position.owed,
         position.offsets, position.steps, position.units, path_nodes(), levels, need, outlast, lost_before,
     )  # fmt: skip
@@ -176,12 +176,15 @@ def order_problem(
     same = (serve == outlast).all(axis=1)
     if settings.service is not None:
         underage = underage_for_service(levels, serve, outlast, overage, settings.service)
+    known = np.ones(S)
+    if lost and settings.service is None:
+        known = np.where(terms.life > 0, 1.0, np.sqrt(demand.review / demand.periods))
     room = np.maximum(terms.max_stock - position.inventory_position, 0.0)
     policy, smallest = _policy(terms, demand, settings, room)
     return OrderProblem(
-        terms=terms, demand=demand, position=position, known=stock["known"].to_numpy(), policy=policy, levels=levels,
+        terms=terms, demand=demand, position=position, reported=stock["known"].to_numpy(), policy=policy, levels=levels,
         need=need, serve=serve, outlast=outlast, same=same, lost_before=lost_before, underage=underage,
-        overage=overage, carry=np.where(terms.life > 0, kept_share, 1.0), smallest=smallest, most=room,
+        overage=overage, known=known, carry=np.where(terms.life > 0, kept_share, 1.0), smallest=smallest, most=room,
     )  # fmt: skip
 
 

@@ -15,7 +15,6 @@ from fullshelf.kernels.lead_time import (
     mix_over_lead_times,
     totals_by_moments_ar1,
 )
-from fullshelf.kernels.quantile_grid import quantile_sd
 
 MEMORY_SEASONS = 4  # seasons of history from which the correlation of neighbouring periods is estimated
 TERMS = {"lead_time": 0.0, "lead_time_sd": 0.0, "review_period": 1.0}  # supply columns and what null stands for
@@ -61,7 +60,7 @@ def protect(forecast: Forecast, supply: pl.DataFrame, panel: Panel | None = None
     reach = min(H, int((first + weight.shape[1] - 1 + np.maximum(review, life)).max(initial=1)))
     totals = _totals(forecast, reach, panel)
     quantiles = np.empty((S, Q))
-    mix_over_lead_times(forecast.levels, totals.quantiles, first, weight, review, quantiles)
+    mix_over_lead_times(forecast.levels, totals.running, first, weight, review, quantiles)
     running_mean = np.cumsum(forecast.mean, axis=1, dtype=np.float64)
     ends = first[:, None] + np.arange(weight.shape[1]) + review[:, None]  # (S, W); what lies beyond has weight 0
     mean = (weight * np.take_along_axis(running_mean, np.minimum(ends, H) - 1, axis=1)).sum(axis=1)
@@ -88,23 +87,16 @@ def _lead_times(
 
 
 def _totals(forecast: Forecast, reach: int, panel: Panel | None) -> RunningTotals:
-    steps = np.ascontiguousarray(forecast.quantiles[:, :reach])
+    single = np.ascontiguousarray(forecast.quantiles[:, :reach])
     if forecast.cumulative is not None:
         running = np.ascontiguousarray(forecast.cumulative[:, :reach])
     elif panel is not None:
         correlation = autocorrelation(panel.units, panel.observed, panel.offsets, MEMORY_SEASONS * panel.period.season)
-        running = totals_by_moments_ar1(forecast.levels, steps, forecast.mean, correlation)
+        running = totals_by_moments_ar1(forecast.levels, single, forecast.mean, correlation)
     else:
         raise ValueError(
             "the model gives single periods only (cumulative is None): pass the panel, so that the correlation of "
             "neighbouring periods can be estimated"
         )
-    total_sd, step_sd = _spread(forecast.levels, running), _spread(forecast.levels, steps)
     rate: NDArray[np.float64] = forecast.mean[:, :reach].mean(axis=1, dtype=np.float64)
-    return RunningTotals(running, total_sd, step_sd, rate)
-
-
-def _spread(levels: NDArray[np.float64], quantiles: NDArray[np.float32]) -> NDArray[np.float64]:
-    out = np.empty(quantiles.shape[:2])
-    quantile_sd(levels, quantiles, out)
-    return out
+    return RunningTotals(single, running, rate)

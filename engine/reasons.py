@@ -46,7 +46,7 @@ def reasons(problem: OrderProblem, free: Array, numbers: Mapping[str, Array]) ->
             "most": problem.most,
             "max_stock": terms.max_stock,
             "life": terms.life,
-            "known": problem.known,
+            "known": problem.reported,
             "lot": problem.policy == 2,
             "earns": problem.underage > 0,
         }

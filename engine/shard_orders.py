@@ -112,7 +112,7 @@ class ShardOrders:
         fits = np.flatnonzero((step > 0) & (priced > 0) & (use <= room[:, None]).all(axis=0))
         gain = order_gains(
             p.levels, p.serve[fits], p.outlast[fits], p.underage[fits], p.deciding_overage()[fits],
-            self.quantity[fits], step[fits],
+            p.known[fits], self.quantity[fits], step[fits],
         )  # fmt: skip
         pays = gain > 0
         fits, value = fits[pays], gain[pays] / priced[fits[pays]]

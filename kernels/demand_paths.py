@@ -1,15 +1,17 @@
-"""A fixed set of demand paths whose running totals follow given distributions: what lost sales and shelf lives need.
+"""A fixed set of demand paths whose totals follow the forecast: what lost sales and shelf lives need.
 
 What a new order must serve depends on what is left when it arrives, and that on how demand falls on the periods before:
-sales lost in one period leave the next period's stock alone. The model gives the distribution of each running total
-C_k = D_1 + … + D_k; these paths join them:
+a sale lost in one period leaves the next period's stock alone. The paths give each period its own forecast
+distribution and the protection interval its own:
 
-- The total of the protection interval is stratified: N paths take it at N levels with weights, 20 equal strata up to
-  0.9 and ever finer ones above, because orders are decided in the upper tail. So its distribution is the model's own.
-- Earlier and later totals follow as a Markov chain of normal scores (a Gaussian copula), z_k = r z_{k+1} + √(1 - r²) e,
-  where e are fixed quasi-random normals. r, the correlation of C_k and C_{k+1}, is no assumption: it follows from
-  three variances the model gives, Cov(C_k, C_{k+1}) = (Var C_k + Var C_{k+1} - Var D_{k+1}) / 2. For periods that do
-  not depend on each other the chain is exact but for the shape of the copula.
+- Normal scores √c f + √(1 - c) e_k, with a factor f common to all periods (nobody knows the level) and an own e_k, give
+  each period's demand by its quantiles. The common share c is no assumption: it follows from the variance that the
+  model gives the total and the periods, Var C = Σ s_k² + c ((Σ s_k)² - Σ s_k²).
+- The paths, sorted by their totals, are scaled so that the n-th has the total's quantile at the n-th of fixed levels
+  with fixed weights: 20 equal strata up to 0.9 and ever finer ones above, because orders are decided in the upper
+  tail. So the total's distribution is the model's own.
+
+Measured on Zipkin's lost-sales instances (independent Poisson and geometric demand): DECISIONS.md.
 
 The same nodes serve every series, so a series' numbers depend on nothing but itself.
 """
@@ -25,14 +27,13 @@ from fullshelf.kernels.compile import core
 from fullshelf.kernels.quantile_grid import tail_scale
 from fullshelf.kernels.special import normal_cdf, normal_quantile
 
-Ints = NDArray[np.int64]
 Array = NDArray[np.float64]
 
 BOUNDS = (0.93, 0.95, 0.965, 0.975, 0.985, 0.99, 0.995, 0.9975, 0.999, 0.9995, 0.9999, 1.0)  # of the upper strata
 BODY = 20  # equal strata up to 0.9
 EACH = 4  # paths in a stratum
-DIMENSIONS = 16  # of the quasi-random normals; later totals use them again in turn
-TABLE = 65  # knots of a total's quantiles over the normal score
+DIMENSIONS = 33  # the factor and 32 periods; later periods use the periods' scores again in turn
+TABLE = 65  # knots of a period's quantiles over the normal score
 REACH = 4.0  # the table's range of scores
 
 
@@ -40,8 +41,8 @@ class Nodes(NamedTuple):
     """N paths as levels and normal scores; the same for every series."""
 
     weight: Array  # (N,) sum 1
-    score: Array  # (N,) rising; normal score of the protection interval's total
-    noise: Array  # (N, DIMENSIONS) quasi-random standard normals
+    score: Array  # (N,) rising; normal scores of the total
+    noise: Array  # (DIMENSIONS, N) standard normal scores, uncorrelated
     table: Array  # (TABLE,) rising; levels at equal steps of the normal score
 
 
@@ -51,18 +52,28 @@ def path_nodes() -> Nodes:
     bounds = np.concatenate([np.linspace(0.0, 0.9, BODY + 1), BOUNDS])
     width = np.repeat(np.diff(bounds) / EACH, EACH)
     level = np.repeat(bounds[:-1], EACH) + width * (np.tile(np.arange(EACH), bounds.size - 1) + 0.5)
-    root = 2.0  # of x^(d + 1) = x + 1: the generalised golden ratio (Roberts 2018)
-    for _ in range(64):
-        root = (1.0 + root) ** (1.0 / (DIMENSIONS + 1))
-    steps = root ** -np.arange(1.0, DIMENSIONS + 1)
-    points = (0.5 + np.outer(np.arange(1, level.size + 1), steps)) % 1.0
+    N = level.size
+    even = np.array([normal_quantile(u, 1.0 - u) for u in (np.arange(N) + 0.5) / N])
+    columns = [even[np.argsort(np.argsort(np.arange(1, N + 1) * math.sqrt(p) % 1.0))] for p in _primes(DIMENSIONS)]
+    noise = np.linalg.qr(np.array(columns).T)[0]  # Latin hypercube in the order of a Kronecker sequence, decorrelated
+    noise *= np.sqrt(N) * np.sign((noise * np.array(columns).T).sum(axis=0))
     scores = np.linspace(-REACH, REACH, TABLE)
     return Nodes(
         width,
         np.array([normal_quantile(u, 1.0 - u) for u in level]),
-        np.array([[normal_quantile(u, 1.0 - u) for u in row] for row in points]),
+        np.ascontiguousarray(noise.T),
         np.array([normal_cdf(z) for z in scores]),
     )
+
+
+def _primes(count: int) -> list[int]:
+    found: list[int] = []
+    candidate = 2
+    while len(found) < count:
+        if all(candidate % p for p in found):
+            found.append(candidate)
+        candidate += 1
+    return found
 
 
 @core
@@ -96,59 +107,49 @@ def at_score(table: Array, z: float) -> float:
 
 
 @core
-def correlation(sd: float, next_sd: float, step_sd: float) -> float:
-    """Correlation of two neighbouring running totals from their standard deviations and that of the period between."""
-    if sd <= 0.0 or next_sd <= 0.0:
+def common_share(total_variance: float, squares: float, sum_of_sd: float) -> float:
+    """Share c of the scores that all periods have in common, 0…1, from Σ s_k² and Σ s_k."""
+    cross = sum_of_sd * sum_of_sd - squares
+    if cross <= 0.0:
         return 0.0
-    r = (sd * sd + next_sd * next_sd - step_sd * step_sd) / (2.0 * sd * next_sd)
-    return min(max(r, 0.0), 1.0)
+    return min(max((total_variance - squares) / cross, 0.0), 1.0)
 
 
 @core
-def walk_totals(
-    anchor: int, marks: Ints, total_sd: Array, step_sd: Array,
-    tables: Array, score: Array, noise: Array, z: Array, totals: Array,
-) -> None:  # fmt: skip
-    """Fill totals (M, N): the running totals of N paths at M marked periods, through the chain of normal scores.
+def draw_demand(
+    tables: Array, total_table: Array, within: int, share: float, nodes: Nodes, sums: Array, demand: Array
+) -> None:
+    """Fill demand (M, N): M periods of N paths, in rising order of the total of the first `within` periods.
 
     Parameters
     ----------
-    anchor
-        Index of the mark whose total is stratified.
-    marks
-        (M,) rising; the periods k ≥ 1 whose totals are wanted.
-    total_sd, step_sd
-        (T,) standard deviations of C_1…C_T and D_1…D_T.
-    tables
-        (M, TABLE) quantiles of the totals at the marks.
-    score, noise
-        `Nodes`.
-    z
+    tables, total_table
+        (M, TABLE) and (TABLE,): quantiles of the periods and of the total of the first `within`, over normal scores.
+    share
+        `common_share`.
+    sums
         (N,) work space.
-    totals
-        (M, N) output; never falls from one mark to the next.
     """
-    N = score.size
-    M = marks.size
-    dimensions = noise.shape[1]
-    for i in range(N):
-        z[i] = score[i]
-        totals[anchor, i] = at_score(tables[anchor], z[i])
-    for m in range(anchor - 1, -1, -1):
-        r = 1.0
-        for k in range(int(marks[m]), int(marks[m + 1])):
-            r *= correlation(total_sd[k - 1], total_sd[k], step_sd[k])
-        rest = math.sqrt(1.0 - r * r)
+    M, N = demand.shape
+    common, own = math.sqrt(share), math.sqrt(1.0 - share)
+    dimensions = nodes.noise.shape[0] - 1
+    sums[:] = 0.0
+    raw = np.empty((M, N))
+    for m in range(M):
+        noise = nodes.noise[1 + m % dimensions]
         for i in range(N):
-            z[i] = r * z[i] + rest * noise[i, m % dimensions]
-            totals[m, i] = min(at_score(tables[m], z[i]), totals[m + 1, i])
-    for i in range(N):
-        z[i] = score[i]
-    for m in range(anchor + 1, M):
-        r = 1.0
-        for k in range(int(marks[m - 1]), int(marks[m])):
-            r *= correlation(total_sd[k - 1], total_sd[k], step_sd[k])
-        rest = math.sqrt(1.0 - r * r)
-        for i in range(N):
-            z[i] = r * z[i] + rest * noise[i, m % dimensions]
-            totals[m, i] = max(at_score(tables[m], z[i]), totals[m - 1, i])
+            raw[m, i] = at_score(tables[m], common * nodes.noise[0, i] + own * noise[i])
+            if m < within:
+                sums[i] += raw[m, i]
+    order = np.argsort(sums)
+    for n in range(N):
+        i = order[n]
+        target = at_score(total_table, nodes.score[n])
+        factor = target / sums[i] if sums[i] > 0.0 else 0.0
+        for m in range(M):
+            if m >= within:
+                demand[m, n] = raw[m, i]
+            elif sums[i] > 0.0:
+                demand[m, n] = raw[m, i] * factor
+            else:
+                demand[m, n] = target / within

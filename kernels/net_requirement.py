@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fullshelf.kernels.compile import core, loop
-from fullshelf.kernels.demand_paths import TABLE, Nodes, fill_table, walk_totals
-from fullshelf.kernels.quantile_grid import complete, value_at
+from fullshelf.kernels.demand_paths import TABLE, Nodes, common_share, draw_demand, fill_table
+from fullshelf.kernels.quantile_grid import complete, value_at, variance_of
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -78,49 +78,25 @@ def gone_by(k: int, on_hand: float, layer: float, review: int, life: int, steps:
 
 
 @core
-def mark_periods(
-    marked: NDArray[np.bool_], lead: int, cycle: int, life: int, lost: bool, review: int, steps: Ints, last: int
-) -> None:
-    """Mark the ends of periods at which something happens, 1 … last."""
-    marked[:] = False
-    marked[last] = True
-    stride = (cycle + REVIEW_MARKS - 1) // REVIEW_MARKS
-    for r in range(cycle, 0, -stride):
-        marked[lead + r] = True
-    if lead > 0 and (lost or life > 0):
-        marked[lead] = True
-    for j in range(steps.size):
-        before = steps[j] - 1
-        if 1 <= before <= last and (before > lead or lost or life > 0):
-            marked[before] = True
-        if life > 0 and 1 <= steps[j] + life - 1 <= last:
-            marked[steps[j] + life - 1] = True
-    if life > 0:
-        for end in range(life - 1, 0, -review):
-            if end <= last:
-                marked[end] = True
-
-
-@core
 def follow_paths(
-    totals: Array, marks: Ints, weight: Array, lead: int, cycle: int, life: int, review: int, lost: bool,
+    demand: Array, weight: Array, lead: int, cycle: int, life: int, review: int, lost: bool,
     on_hand: float, owed: float, layer: float, steps: Ints, units: Array, beyond: float,
     held: Array, outlast: Array,
 ) -> float:  # fmt: skip
-    """Move the pointer along N paths.
+    """Move the pointer along N paths of demand (M, N) of the periods 1 … M.
 
     held (REVIEW_MARKS, N) becomes the requirement Z_r at the marks of the review interval, newest first, so held[0] is
-    Z_R; outlast (N,) becomes Z_m of the order's own units, where `beyond` is the demand expected of periods after the
-    last mark. Returns the expected sales lost before the arrival.
+    Z_R; outlast (N,) becomes Z_m of the order's own units, where `beyond` is the demand expected of periods after M.
+    Returns the expected sales lost before the arrival.
     """
-    M, N = totals.shape
+    M, N = demand.shape
     stride = (cycle + REVIEW_MARKS - 1) // REVIEW_MARKS
     available, gone = np.full(M, on_hand), np.empty(M)
     old = on_hand
     for m in range(M):
-        gone[m] = gone_by(int(marks[m]), on_hand, layer, review, life, steps, units)
+        gone[m] = gone_by(m + 1, on_hand, layer, review, life, steps, units)
         for j in range(steps.size):
-            if steps[j] <= marks[m]:
+            if steps[j] <= m + 1:
                 available[m] += units[j]
     for j in range(steps.size):
         if steps[j] <= lead + 1:
@@ -128,19 +104,17 @@ def follow_paths(
     start = max(owed, gone_by(0, on_hand, layer, review, life, steps, units))
     lost_before = 0.0
     for i in range(N):
-        pointer, before, worst, short = start, 0.0, -np.inf, 0.0
+        pointer, worst, short = start, -np.inf, 0.0
         for m in range(M):
-            k = int(marks[m])
-            wanted = pointer + totals[m, i] - before
-            before = totals[m, i]
-            if lost and k <= lead:
+            wanted = pointer + demand[m, i]
+            if lost and m < lead:
                 served = max(pointer, min(wanted, available[m]))
                 short += wanted - served
                 wanted = served
             pointer = max(wanted, gone[m])
-            if lead < k <= lead + cycle:
+            if lead <= m < lead + cycle:
                 worst = max(worst, pointer - available[m])
-                since = lead + cycle - k
+                since = lead + cycle - 1 - m
                 if since % stride == 0:
                     held[since // stride, i] = worst
         outlast[i] = max(pointer - old + beyond, 0.0)
@@ -150,7 +124,7 @@ def follow_paths(
 
 @loop
 def net_requirement(
-    levels: Array, running: NDArray[np.float32], total_sd: Array, step_sd: Array, rate: Array,
+    levels: Array, single: NDArray[np.float32], running: NDArray[np.float32], rate: Array,
     first_lead: Ints, lead_weight: Array, review: Ints, life: Ints, lost: bool,
     holding: Array, waste: Array, on_hand: Array, owed: Array,
     offsets: Ints, steps: Ints, units: Array, nodes: Nodes, at: Array,
@@ -160,10 +134,8 @@ def net_requirement(
 
     Parameters
     ----------
-    levels, running
-        (Q,) and (S, T, Q): quantiles of the demand of periods 1…k, units.
-    total_sd, step_sd
-        (S, T) standard deviations of the running totals and of the single periods, units.
+    levels, single, running
+        (Q,), (S, T, Q), (S, T, Q): quantiles of the demand of period k, and of periods 1…k, units.
     rate
         (S,) mean demand per period, units.
     first_lead, lead_weight
@@ -191,8 +163,7 @@ def net_requirement(
     S, T, _ = running.shape
     W, N = lead_weight.shape[1], nodes.score.size
     grid, curve = at[: levels.size + 1], np.empty(levels.size + 1)
-    marked, tables = np.empty(T + 1, np.bool_), np.empty((T, TABLE))
-    all_totals, z = np.empty((T, N)), np.empty(N)
+    tables, total_table, sums, all_demand = np.empty((T, TABLE)), np.empty(TABLE), np.empty(N), np.empty((T, N))
     held, kept = np.empty((REVIEW_MARKS, N)), np.empty(N)
     needs, needs_weight = np.empty(W * N), np.empty(W * N)
     costs, costs_weight = np.empty(W * N * (REVIEW_MARKS + 1)), np.empty(W * N * (REVIEW_MARKS + 1))
@@ -215,18 +186,23 @@ def net_requirement(
                     continue
                 lead = first_lead[s] + w
                 last = min(T, lead + max(cycle, life[s]))
-                mark_periods(marked, lead, cycle, life[s], lost, review[s], mine, last)
-                marks = np.flatnonzero(marked[: last + 1])
-                anchor = int(np.searchsorted(marks, lead + cycle))
-                for m in range(marks.size):
-                    complete(levels, running[s, marks[m] - 1], curve)
-                    fill_table(grid, curve, nodes.table, tables[m])
-                totals = all_totals[: marks.size]
-                walk_totals(anchor, marks, total_sd[s], step_sd[s], tables, nodes.score, nodes.noise, z, totals)
+                squares, sum_of_sd = 0.0, 0.0
+                for k in range(last):
+                    complete(levels, single[s, k], curve)
+                    fill_table(grid, curve, nodes.table, tables[k])
+                    if k < lead + cycle:
+                        variance = variance_of(grid, curve)
+                        squares += variance
+                        sum_of_sd += np.sqrt(variance)
+                complete(levels, running[s, lead + cycle - 1], curve)
+                fill_table(grid, curve, nodes.table, total_table)
+                share = common_share(variance_of(grid, curve), squares, sum_of_sd)
+                demand = all_demand[:last]
+                draw_demand(tables[:last], total_table, lead + cycle, share, nodes, sums, demand)
                 beyond = rate[s] * max(0, lead + life[s] - last)
                 layer = max(rate[s] * review[s], on_hand[s] / max(1, -((1 - life[s]) // review[s])))
                 lost_before[s] += chance * follow_paths(
-                    totals, marks, nodes.weight, lead, cycle, life[s], review[s], lost,
+                    demand, nodes.weight, lead, cycle, life[s], review[s], lost,
                     on_hand[s], owed[s], layer, mine, amounts, beyond, held, kept,
                 )  # fmt: skip
                 needs[n : n + N] = held[0]

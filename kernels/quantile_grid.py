@@ -199,14 +199,3 @@ def grid_sd(levels: Array, values: Array) -> Array:
     for s in range(values.shape[0]):
         out[s] = math.sqrt(variance_of(levels, values[s]))
     return out
-
-
-@loop
-def quantile_sd(levels: Array, quantiles: NDArray[np.float32], out: Array) -> None:
-    """Fill `out` (S, T) with the standard deviations of distributions given as quantiles (S, T, Q)."""
-    grid, values = np.zeros(levels.size + 1), np.empty(levels.size + 1)
-    grid[1:] = levels
-    for s in range(quantiles.shape[0]):
-        for t in range(quantiles.shape[1]):
-            complete(levels, quantiles[s, t], values)
-            out[s, t] = math.sqrt(max(variance_of(grid, values), 0.0))
