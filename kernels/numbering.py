@@ -1,8 +1,8 @@
 """Number the series of a stream of rows: each new key gets the next number.
 
 A key is known by 96 bits of hash; that two of ten million keys share them has a chance of 1 in 10^15. The table uses
-open addressing with linear probing and is at most half full; the caller doubles it with `grow`. A slot is two words, the
-first hash, and half of the second beside number + 1 (0: empty), so that looking at it touches one cache line.
+open addressing with linear probing and is at most half full; the caller doubles it with `grow`. A slot is two words,
+the first hash, and half of the second beside number + 1 (0: empty), so that looking at it touches one cache line.
 """
 
 import numpy as np
