@@ -9,15 +9,21 @@ Lead time L: the demand of L periods comes between the order and its arrival. De
 period and counted in whole units; the work grows with the units per period, so count a fast mover in cases or hundreds.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fullshelf.kernels.compile import core, loop
-from fullshelf.kernels.demand_table import tabulate
 from fullshelf.kernels.distributions import Demand
+from fullshelf.kernels.sample_path import (
+    common_shape,
+    fill_path,
+    flattened,
+    length,
+    path_order,
+    tables_by_chunk,
+)
 from fullshelf.kernels.threads import in_threads
 
 __all__ = ["LostSalesLevels", "lost_sales_levels", "lost_sales_order"]
@@ -25,10 +31,7 @@ __all__ = ["LostSalesLevels", "lost_sales_levels", "lost_sales_order"]
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-_CHUNK = 4096  # SKUs whose tables of probabilities are in memory at once
-_TAIL = 1e-9
 _WARM_UP = 64
-_SEED = 20080  # of the one order in which all SKUs see their demands
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +88,12 @@ def lost_sales_order(
     coming = np.asarray(arrivals, dtype=np.float64)
     if coming.ndim == 0:
         raise ValueError("arrivals must be (S, L) or (L,): one column for each period of the lead time")
-    shape = _shape(on_hand, np.empty(coming.shape[:-1]), demand.mean, holding_cost, shortage_cost)
-    flat = [_flat(value, shape) for value in (on_hand, holding_cost, shortage_cost)]
+    shape = common_shape(on_hand, np.empty(coming.shape[:-1]), demand.mean, holding_cost, shortage_cost)
+    flat = [flattened(value, shape) for value in (on_hand, holding_cost, shortage_cost)]
     L = coming.shape[-1]
     under_way = np.broadcast_to(coming, (*shape, L)).reshape(flat[0].size, L)
     order = np.empty(flat[0].size)
-    for part, table in _tables(demand, shape):
+    for part, table in tables_by_chunk(demand, shape):
         rows = [array[part].copy() for array in (flat[0], under_way, flat[1], flat[2])]
         in_threads(_order_now, (table, *rows, order[part]), parallel=parallel)
     return np.asarray(order.reshape(shape)[()])
@@ -145,46 +148,15 @@ def lost_sales_levels(
     >>> float(levels.order_up_to), round(float(levels.cost), 1)
     (19.0, 6.3)
     """
-    if periods < 16:
-        raise ValueError(f"a sample path needs at least 16 periods, got {periods}")
-    shape = _shape(demand.mean, holding_cost, shortage_cost, lead_time)
-    flat = [_flat(value, shape) for value in (holding_cost, shortage_cost, lead_time)]
-    shuffled = np.random.Generator(np.random.PCG64(_SEED)).permutation(periods)
+    shape = common_shape(demand.mean, holding_cost, shortage_cost, lead_time)
+    flat = [flattened(value, shape) for value in (holding_cost, shortage_cost, lead_time)]
+    shuffled = path_order(periods)
     answers = np.empty((flat[0].size, 3))
-    for part, table in _tables(demand, shape):
+    for part, table in tables_by_chunk(demand, shape):
         rows = [array[part].copy() for array in flat]
         in_threads(_levels, (table, *rows, answers[part]), shuffled, capped, parallel=parallel)
     columns = [np.ascontiguousarray(answers[:, i]).reshape(shape)[()] for i in range(3)]
     return LostSalesLevels(*columns)
-
-
-def _shape(*values: ArrayLike) -> tuple[int, ...]:
-    shapes = [np.shape(value) for value in values]
-    try:
-        return np.broadcast_shapes(*shapes)
-    except ValueError:
-        found = ", ".join(map(str, shapes))
-        raise ValueError(f"the arguments have shapes {found}, which do not broadcast") from None
-
-
-def _flat(value: ArrayLike, shape: tuple[int, ...]) -> Array:
-    return np.broadcast_to(np.asarray(value, dtype=np.float64), shape).reshape(-1)
-
-
-def _tables(demand: Demand, shape: tuple[int, ...]) -> Iterator[tuple[slice, Array]]:
-    a, b = _flat(demand.a, shape), _flat(demand.b, shape)
-    for start in range(0, a.size, _CHUNK):
-        part = slice(start, min(start + _CHUNK, a.size))
-        yield part, tabulate(Demand(demand.family, a[part], b[part]), _TAIL)
-
-
-@core
-def _length(table: Array) -> int:
-    """Return how many entries of a table are needed, for a chunk has the length of its fastest mover."""
-    n = table.size
-    while n > 1 and table[n - 1] == 0.0:
-        n -= 1
-    return n
 
 
 @loop
@@ -199,7 +171,7 @@ def _order_now(table: Array, on_hand: Array, arrivals: Array, holding: Array, sh
             units += arrivals[s, i]
         if not (good and units + shortage[s] + holding[s] < np.inf):
             continue
-        K = _length(table[s])
+        K = length(table[s])
         pmf = table[s, :K]
         size = int(units) + L + 2
         stock = np.zeros(size)
@@ -275,27 +247,15 @@ def _path_cost(
 def _levels(
     table: Array, holding: Array, shortage: Array, lead_time: Array, answers: Array, shuffled: Integers, capped: bool
 ) -> None:
-    T = shuffled.size
-    path = np.empty(T)
+    path = np.empty(shuffled.size)
     for s in range(holding.size):
         h, p = holding[s], shortage[s]
         L = int(lead_time[s]) if 0.0 <= lead_time[s] < 1e6 else -1
         if not (0.0 < h < np.inf and 0.0 < p < np.inf) or L < 0 or lead_time[s] != L:
             answers[s] = np.nan
             continue
-        K = _length(table[s])
-        k = 0
-        below = table[s, 0]
-        mean = 0.0
-        square = 0.0
-        for i in range(T):
-            while below < (i + 0.5) / T and k < K - 1:
-                k += 1
-                below += table[s, k]
-            path[shuffled[i]] = k
-            mean += k / T
-            square += k * k / T
-        spread = np.sqrt(max(square - mean * mean, 0.0) * (L + 1.0))
+        mean, sd = fill_path(table[s], shuffled, path)
+        spread = sd * np.sqrt(L + 1.0)
         under_way = np.zeros(L + 1)
         level = np.floor((L + 1.0) * mean + spread + 0.5)
         best = _path_cost(path, L, level, np.inf, h, p, under_way)

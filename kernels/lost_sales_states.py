@@ -30,6 +30,8 @@ __all__ = [
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+_DAMPING = 0.9  # of value iteration, for a policy may be periodic (Schweitzer 1971)
+
 
 class States(NamedTuple):
     """The states inside the bounds."""
@@ -135,9 +137,9 @@ def order_cheapest(
             change = fresh[i] - value[i]
             low = min(low, change)
             high = max(high, change)
-        anchor = fresh[0]
+        anchor = value[0] + _DAMPING * (fresh[0] - value[0])
         for i in range(states.total):
-            value[i] = fresh[i] - anchor
+            value[i] += _DAMPING * (fresh[i] - value[i]) - anchor
         if high - low <= tolerance * abs(high):
             break
     return low, high, orders
@@ -179,9 +181,9 @@ def average_cost(
                 change = total - value[i]
                 low = min(low, change)
                 high = max(high, change)
-        anchor = fresh[0]
+        anchor = value[0] + _DAMPING * (fresh[0] - value[0])
         for i in range(states.total):
-            value[i] = fresh[i] - anchor
+            value[i] += _DAMPING * (fresh[i] - value[i]) - anchor
         if high - low <= tolerance * abs(high):
             break
     return low, high

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fullshelf.kernels.compile import core, loop
 from fullshelf.kernels.policies import least_order, wanted, whole_lots
 
-__all__ = ["estimated_waste", "issue", "live_through"]
+__all__ = ["age", "estimated_waste", "issue", "live_through"]
 
 Array = NDArray[np.float64]
 
@@ -31,7 +31,7 @@ def issue(shelf: Array, life: int, need: float, lifo: bool) -> float:
 
 
 @core
-def _age(shelf: Array, life: int) -> float:
+def age(shelf: Array, life: int) -> float:
     """Throw away what is at its end and return how much; all else gets one period older."""
     wasted = shelf[0]
     for j in range(life - 1):
@@ -51,7 +51,7 @@ def estimated_waste(shelf: Array, life: int, arrivals: Array, periods: int, dema
         if i < arrivals.size:
             shelf[life - 1] += arrivals[i]
         issue(shelf, life, demand, lifo)
-        total += _age(shelf, life)
+        total += age(shelf, life)
     return total
 
 
@@ -143,7 +143,7 @@ def live_through(
                 thrown = 0.0
             else:
                 need = issue(shelf, life, need, lifo)
-                thrown = _age(shelf, life)
+                thrown = age(shelf, life)
                 stock = 0.0
                 for j in range(life):
                     stock += shelf[j]
