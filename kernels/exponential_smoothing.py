@@ -1,10 +1,8 @@
 """Exponential smoothing with level, damped trend and season: many settings side by side, averaged by past errors.
 
 One pass over a series updates G settings of (alpha, beta, phi, gamma) at once, so that the machine's vectors are full
-and no optimiser has to converge. Each setting is weighted by exp(-criterion / 2), where the criterion is
-n log(mean squared error), averaged over one period ahead and the horizons of `LOOK_AHEAD`, plus a penalty for each
-component beyond level and fixed season. Old errors count less. Positive series are smoothed twice, as they are and as
-logarithms, and the two sets of quantiles are averaged level by level.
+and no optimiser has to converge; `setting_weights` says how they are averaged. Positive series are smoothed twice, as
+they are and as logarithms, and the two sets of quantiles are averaged level by level.
 """
 
 import math
@@ -15,19 +13,17 @@ from numpy.typing import NDArray
 from fullshelf.kernels.compile import core, loop
 from fullshelf.kernels.deseasonalise import seasonal_indices
 from fullshelf.kernels.path_distribution import ERRORS, add_linear, add_logarithmic, clear, normal_quantile, settle
+from fullshelf.kernels.setting_weights import HALF_LIFE, LOOK_AHEAD, horizons, weigh_settings
 
 Array = NDArray[np.float64]
 
 CONTEXT = 300  # newest periods that are read, or five seasons where that is more
-HALF_LIFE = 60.0  # periods after which an error counts half
-LOOK_AHEAD = (2, 4, 8)  # periods ahead whose errors count beside those of one period
 LEVEL = (0.03, 0.1, 0.25, 0.45, 0.7, 0.95)  # alpha
 # phi, beta / alpha: none, two damped trends, and a level that partly returns after a shock (beta below 0).
 TREND = ((0.0, 0.0), (0.8, 0.3), (0.95, 0.1), (0.9, -0.09))
 SEASONAL = (0.0, 0.15, 0.5)  # gamma / (1 - alpha)
-TREND_PENALTY = 8.0
-SEASON_PENALTY = 4.0  # for indices that change
-NEGLIGIBLE = 1e-3  # weight, relative to the best setting
+TREND_PENALTY = 8.0  # in units of -2 log likelihood
+SEASON_PENALTY = 4.0  # the same, for indices that change
 
 
 @core
@@ -52,13 +48,13 @@ def _pass(
     """Run G settings over `x`, forwards (step 1) or backwards (step -1), and add up discounted squared errors.
 
     setting (4, G): alpha, beta, phi, gamma. state (2, G): level, trend. seasonal (m, G).
-    error (1 + K, G): of one period ahead and, forwards, of the first K of LOOK_AHEAD.
+    error (K, G): of the first K of LOOK_AHEAD; backwards, only of one period ahead.
     """
     n, m = x.size, seasonal.shape[0]
     alpha, beta, phi, gamma = setting[0], setting[1], setting[2], setting[3]
     level, trend = state[0], state[1]
     G = alpha.size
-    K = error.shape[0] - 1 if step > 0 else 0
+    K = error.shape[0] if step > 0 else 1
     drift = np.zeros((len(LOOK_AHEAD), G))
     for k in range(K):
         for g in range(G):
@@ -83,7 +79,7 @@ def _pass(
             trend[g] = phi[g] * trend[g] + beta[g] * e
             index[g] += gamma[g] * e
             error[0, g] += counts * e * e
-        for k in range(K):
+        for k in range(1, K):
             ahead = t + LOOK_AHEAD[k]
             if ahead < n and observed[ahead] >= 1.0:
                 later = seasonal[ahead % m]
@@ -91,35 +87,9 @@ def _pass(
                 counts = weight * discount ** -LOOK_AHEAD[k]
                 for g in range(G):
                     e = actual - level[g] - drift[k, g] * trend[g] - later[g]
-                    error[1 + k, g] += counts * e * e
+                    error[k, g] += counts * e * e
         weight /= discount
         t += step
-
-
-@core
-def _weights(error: Array, count: Array, floor: float, setting: Array, weight: Array) -> int:
-    """Write the weights of the settings (G,), sum 1; return the best one."""
-    G = weight.size
-    best = 0
-    for g in range(G):
-        criterion = 0.0
-        for k in range(error.shape[0]):
-            if count[k] > 0.0:
-                criterion += math.log((error[k, g] + floor) / count[k]) / error.shape[0]
-        weight[g] = count[0] * criterion
-        weight[g] += TREND_PENALTY if setting[1, g] != 0.0 else 0.0
-        weight[g] += SEASON_PENALTY if setting[3, g] > 0.0 else 0.0
-        if weight[g] < weight[best]:
-            best = g
-    least = weight[best]
-    total = 0.0
-    for g in range(G):
-        weight[g] = math.exp(-0.5 * (weight[g] - least))
-        weight[g] = weight[g] if weight[g] > NEGLIGIBLE else 0.0
-        total += weight[g]
-    for g in range(G):
-        weight[g] /= total
-    return best
 
 
 @core
@@ -150,18 +120,16 @@ def _smooth(x: Array, observed: NDArray[np.float32], season: int, path: Array, v
     kept = seasonal_indices(x, m, indices)
     setting = _settings(m)
     G = setting.shape[1]
-    K = 0
-    for ahead in LOOK_AHEAD:
-        K += 1 if ahead <= n // 3 else 0
-    count = np.zeros(1 + K)
+    K = horizons(n)
+    count = np.zeros(K)
     size = 0.0
     for t in range(n):
         size += x[t] * x[t]
         if observed[t] >= 1.0:
             weight_of_t = 0.5 ** ((n - 1 - t) / HALF_LIFE)
             count[0] += weight_of_t
-            for k in range(K):
-                count[1 + k] += weight_of_t if t >= LOOK_AHEAD[k] else 0.0
+            for k in range(1, K):
+                count[k] += weight_of_t if t >= LOOK_AHEAD[k] else 0.0
     # Start values: the newest season's mean, smoothed backwards to the first period.
     newest = min(n, max(4, m))
     mean = 0.0
@@ -174,7 +142,7 @@ def _smooth(x: Array, observed: NDArray[np.float32], season: int, path: Array, v
     for phase in range(m):
         for g in range(G):
             seasonal[phase, g] = indices[phase]
-    start, first_season, error = np.empty((2, G)), np.empty((m, G)), np.zeros((1 + K, G))
+    start, first_season, error = np.empty((2, G)), np.empty((m, G)), np.zeros((K, G))
     for step in (-1, 1):
         if step > 0:
             for g in range(G):
@@ -184,8 +152,11 @@ def _smooth(x: Array, observed: NDArray[np.float32], season: int, path: Array, v
                 for phase in range(m):
                     first_season[phase, g] = seasonal[phase, g]
         _pass(x, observed, step, setting, state, seasonal, error)
-    weight = np.empty(G)
-    best = _weights(error, count, 1e-12 * size + 1e-300, setting, weight)
+    weight, penalty = np.empty(G), np.empty(G)
+    for g in range(G):
+        penalty[g] = TREND_PENALTY if setting[1, g] != 0.0 else 0.0
+        penalty[g] += SEASON_PENALTY if setting[3, g] > 0.0 else 0.0
+    best = weigh_settings(error, count, 1e-12 * size + 1e-300, penalty, weight)
     for phase in range(m):
         indices[phase] = first_season[phase, best]
     _one_step(x, observed, setting, best, start, indices, fitted)

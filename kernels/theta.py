@@ -1,10 +1,10 @@
-"""The theta method: a smoothed level plus part of the long-run slope, on the series without its season.
+"""The theta method: a smoothed level plus part of the long-run slope, beside a season.
 
 The theta line with theta = 2, smoothed and averaged with the straight line (Assimakopoulos and Nikolopoulos 2000), is
 simple exponential smoothing with half the slope of the line as drift (Hyndman and Billah 2003). Here G settings of the
-smoothing constant and of that share run side by side, the slope is that of the line through what was known at each
-period (Fiorucci et al. 2016, the dynamic form), and settings are weighted by their past errors at several horizons.
-The season is multiplicative, and so are the errors where all sales are positive.
+smoothing constant, of that share and of the season's own constant run side by side, the slope is that of the line
+through what was known at each period (Fiorucci et al. 2016, the dynamic form), and `setting_weights` says how the
+settings are averaged. The season is multiplicative where all sales are positive, and additive otherwise.
 """
 
 import math
@@ -15,16 +15,29 @@ from numpy.typing import NDArray
 from fullshelf.kernels.compile import core, loop
 from fullshelf.kernels.deseasonalise import seasonal_indices
 from fullshelf.kernels.path_distribution import ERRORS, add_linear, add_logarithmic, clear, normal_quantile, settle
+from fullshelf.kernels.setting_weights import HALF_LIFE, LOOK_AHEAD, horizons, weigh_settings
 
 Array = NDArray[np.float64]
 
 CONTEXT = 300  # newest periods that are read, or five seasons where that is more
-HALF_LIFE = 60.0  # periods after which an error counts half
-LOOK_AHEAD = (1, 2, 4, 8)  # periods ahead whose errors count
-LEVEL = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.55, 0.7, 0.85, 1.0)  # smoothing constant
+LEVEL = (0.03, 0.1, 0.25, 0.45, 0.7, 0.95)  # smoothing constant alpha
 SHARE = (0.0, 0.5, 1.0)  # of the slope: 1 - 1 / theta for theta = 1, 2 and without end
-LEAST_INDEX = 0.1  # of a phase that hardly sells, so that what it sells is not blown up
-NEGLIGIBLE = 1e-3  # weight, relative to the best setting
+SEASONAL = (0.0, 0.15, 0.5)  # smoothing constant of the season gamma / (1 - alpha)
+SHARE_PENALTY = 8.0  # for the whole slope, in units of -2 log likelihood
+SEASON_PENALTY = 4.0  # the same, for indices that change
+LEAST_INDEX, LARGEST_INDEX = 0.1, 10.0  # bounds of a multiplicative index that changes
+
+
+@core
+def _settings(m: int) -> Array:
+    """Return the (3, G) grid of alpha, share, gamma; without a season (m = 1) gamma is 0."""
+    L, T, S = len(LEVEL), len(SHARE), len(SEASONAL) if m > 1 else 1
+    setting = np.empty((3, L * T * S))
+    for g in range(L * T * S):
+        setting[0, g] = LEVEL[g // (T * S)]
+        setting[1, g] = SHARE[g // S % T]
+        setting[2, g] = SEASONAL[g % S] * (1.0 - setting[0, g])
+    return setting
 
 
 @core
@@ -46,109 +59,150 @@ def _pass(
     x: Array,
     observed: NDArray[np.float32],
     slope: Array,
-    alpha: Array,
-    share: Array,
+    multiplicative: bool,
+    setting: Array,
     level: Array,
+    seasonal: Array,
     error: Array,
     count: Array,
 ) -> None:
-    """Run G settings over `x` (n,); add discounted squared errors to `error` (K, G), their weights to `count` (K,)."""
-    n, K, G = x.size, error.shape[0], alpha.size
+    """Run G settings over `x` (n,), from the start values level (G,) and seasonal (m, G), which are updated.
+
+    Discounted squared errors are added to `error` (K, G), their weights to `count` (K,).
+    """
+    n, m, K, G = x.size, seasonal.shape[0], error.shape[0], level.size
+    alpha, share, gamma = setting[0], setting[1], setting[2]
     start = min(n // 4, 12)  # the first forecasts are of the start value
     before = 0.0
     for t in range(n):
-        value = x[t]
+        value, index = x[t], seasonal[t % m]
         # What was sold in a period without stock throughout is a lower bound: it can raise the level, not lower it.
         bound = 0.0 if observed[t] < 1.0 else -np.inf
-        for g in range(G):
-            base = level[g] + share[g] * before
-            e = value - base
-            e = e if e > bound else bound
-            level[g] = base + alpha[g] * e
+        if multiplicative:
+            for g in range(G):
+                base = level[g] + share[g] * before
+                e = value - base * index[g]
+                e = e if e > bound else bound
+                level[g] = base + alpha[g] * e / index[g]
+                new = index[g] + gamma[g] * e / base if base > 0.0 else index[g]
+                new = new if new > LEAST_INDEX else LEAST_INDEX
+                index[g] = new if new < LARGEST_INDEX else LARGEST_INDEX
+        else:
+            for g in range(G):
+                base = level[g] + share[g] * before
+                e = value - base - index[g]
+                e = e if e > bound else bound
+                level[g] = base + alpha[g] * e
+                index[g] += gamma[g] * e
         before = slope[t]
         for k in range(K):
             ahead = t + LOOK_AHEAD[k]
             if t >= start - 1 and ahead < n and observed[ahead] >= 1.0:
                 weight = 0.5 ** ((n - 1 - ahead) / HALF_LIFE)
                 count[k] += weight
-                actual = x[ahead]
-                rise = before * LOOK_AHEAD[k]
-                for g in range(G):
-                    e = actual - level[g] - share[g] * rise
-                    error[k, g] += weight * e * e
+                actual, later, rise = x[ahead], seasonal[ahead % m], before * LOOK_AHEAD[k]
+                if multiplicative:
+                    for g in range(G):
+                        e = actual - (level[g] + share[g] * rise) * later[g]
+                        error[k, g] += weight * e * e
+                else:
+                    for g in range(G):
+                        e = actual - (level[g] + share[g] * rise) - later[g]
+                        error[k, g] += weight * e * e
 
 
 @core
 def _one_step(
-    x: Array, observed: NDArray[np.float32], slope: Array, alpha: float, share: float, level: float, fitted: Array
+    x: Array,
+    observed: NDArray[np.float32],
+    slope: Array,
+    multiplicative: bool,
+    setting: Array,
+    g: int,
+    level: float,
+    index: Array,
+    fitted: Array,
 ) -> None:
-    """Write the one-step forecasts of a single setting into `fitted` (n,)."""
+    """Write the one-step forecasts of setting g into `fitted` (n,); updates the indices (m,)."""
+    alpha, share, gamma = setting[0, g], setting[1, g], setting[2, g]
+    m = index.size
     before = 0.0
     for t in range(x.size):
-        fitted[t] = level + share * before
+        base, i = level + share * before, index[t % m]
+        fitted[t] = base * i if multiplicative else base + i
         e = x[t] - fitted[t]
         if observed[t] < 1.0:
             e = max(0.0, e)
-        level = fitted[t] + alpha * e
+        if multiplicative:
+            level = base + alpha * e / i
+            i = i + gamma * e / base if base > 0.0 else i
+            index[t % m] = min(max(i, LEAST_INDEX), LARGEST_INDEX)
+        else:
+            level = base + alpha * e
+            index[t % m] = i + gamma * e
         before = slope[t]
 
 
 @core
-def _path(x: Array, observed: NDArray[np.float32], used: float, path: Array, variance: Array, fitted: Array) -> None:
+def _smooth(
+    x: Array,
+    observed: NDArray[np.float32],
+    indices: Array,
+    multiplicative: bool,
+    used: float,
+    path: Array,
+    variance: Array,
+    fitted: Array,
+) -> None:
     """Write the weighted path and its error variances (H,), and one-step forecasts (n,), in the unit of `x`.
 
-    `used` is the freedom that the seasonal indices of `x` took.
+    `indices` (m,) are the season's at the start, overwritten; `used` is the freedom that they took.
     """
-    n, H = x.size, path.size
-    L, G = len(SHARE), len(LEVEL) * len(SHARE)
-    alpha, share, level, slope = np.empty(G), np.empty(G), np.empty(G), np.empty(n)
+    n, H, m = x.size, path.size, indices.size
+    setting = _settings(m)
+    G = setting.shape[1]
+    plain, slope = np.empty(n), np.empty(n)
+    size = first = 0.0
     newest = min(n, 4)
-    first = size = 0.0
-    for t in range(newest):
-        first += x[t] / newest
     for t in range(n):
+        plain[t] = x[t] / indices[t % m] if multiplicative else x[t] - indices[t % m]
         size += x[t] * x[t] / n
+        first += plain[t] / newest if t < newest else 0.0
+    _slopes(plain, slope)
+    level, seasonal, penalty, weight = np.empty(G), np.empty((m, G)), np.empty(G), np.empty(G)
     for g in range(G):
-        alpha[g] = LEVEL[g // L]
-        share[g] = SHARE[g % L]
         level[g] = first
-    K = 0
-    for ahead in LOOK_AHEAD:
-        K += 1 if ahead <= max(1, n // 3) else 0
-    error = np.zeros((K, G))
-    count = np.zeros(K)
-    _slopes(x, slope)
-    _pass(x, observed, slope, alpha, share, level, error, count)
-    weight = np.empty(G)
-    best = 0
-    for g in range(G):
-        criterion = 0.0
-        for k in range(K):
-            if count[k] > 0.0:
-                criterion += math.log(error[k, g] / count[k] + 1e-12 * size + 1e-300) / K
-        weight[g] = count[0] * criterion
-        if weight[g] < weight[best]:
-            best = g
-    least, total = weight[best], 0.0
-    for g in range(G):
-        weight[g] = math.exp(-0.5 * (weight[g] - least))
-        weight[g] = weight[g] if weight[g] > NEGLIGIBLE else 0.0
-        total += weight[g]
-    _one_step(x, observed, slope, alpha[best], share[best], first, fitted)
+        penalty[g] = SHARE_PENALTY * setting[1, g] + (SEASON_PENALTY if setting[2, g] > 0.0 else 0.0)
+        for phase in range(m):
+            seasonal[phase, g] = indices[phase]
+    K = horizons(n)
+    error, count = np.zeros((K, G)), np.zeros(K)
+    _pass(x, observed, slope, multiplicative, setting, level, seasonal, error, count)
+    best = weigh_settings(error, count, 1e-12 * size + 1e-300, penalty, weight)
+    _one_step(x, observed, slope, multiplicative, setting, best, first, indices, fitted)
+
     freedom = max(count[0] - 2.0 - used, 0.25 * count[0], 1e-9)
     centre = level[best]
     square = np.zeros(H)
     for h in range(H):
         path[h] = variance[h] = 0.0
     for g in range(G):
-        w = weight[g] / total
-        if w == 0.0:
+        if weight[g] == 0.0:
             continue
+        summed = 0.0
         for h in range(H):
-            forecast = level[g] + share[g] * slope[n - 1] * (h + 1)
-            path[h] += w * forecast
-            square[h] += w * (forecast - centre) ** 2
-            variance[h] += w * error[0, g] / freedom * (1.0 + h * alpha[g] * alpha[g])
+            c = 1.0 if h == 0 else setting[0, g] + (setting[2, g] if h % m == 0 else 0.0)
+            summed += c * c
+            base, i = level[g] + setting[1, g] * slope[n - 1] * (h + 1), seasonal[(n + h) % m, g]
+            if multiplicative:
+                forecast = max(base, 0.02 * centre) * i  # a falling line stops above zero
+                spread = summed * i * i
+            else:
+                forecast = base + i
+                spread = summed
+            path[h] += weight[g] * forecast
+            square[h] += weight[g] * (forecast - centre) ** 2
+            variance[h] += weight[g] * error[0, g] / freedom * spread
     for h in range(H):
         variance[h] += max(0.0, square[h] - (path[h] - centre) ** 2)
 
@@ -193,41 +247,42 @@ def theta_series(
     if average == 0.0:
         return
     m = season if season > 1 and n >= 2 * season else 1
-    index = np.empty(m)
+    indices = np.empty(m)
     if positive:
         for t in range(n):
             x[t] = math.log(x[t])
-    kept = seasonal_indices(x, m, index)
-    for phase in range(m):
-        index[phase] = math.exp(index[phase]) if positive else max(LEAST_INDEX, 1.0 + index[phase] / average)
-    for t in range(n):
-        x[t] = y[t] / index[t % m]
+    kept = seasonal_indices(x, m, indices)
+    if positive:
+        for phase in range(m):
+            indices[phase] = math.exp(indices[phase])
+        for t in range(n):
+            x[t] = y[t]
     H, Q = mean.size, levels.size
     scores = np.empty(Q)
     for q in range(Q):
         scores[q] = normal_quantile(levels[q])
     path, variance, fitted, errors = np.empty(H), np.empty(H), np.empty(n), np.empty(n)
-    _path(x, observed, 0.5 * kept * (m - 1), path, variance, fitted)
-    k = 0
-    for t in range(max(0, n - ERRORS), n):
-        if observed[t] >= 1.0:
-            errors[k] = x[t] / max(fitted[t], 0.5 * average)
-            errors[k] = math.log(errors[k]) if positive else errors[k]
-            k += 1
+    _smooth(x, observed, indices, positive, 0.5 * kept * (m - 1), path, variance, fitted)
     doubt = (average / (2.0 * n)) ** 2  # what so few periods cannot show
-    floor = 0.02 * average  # a falling line stops above zero
-    relative = 0.0
     for h in range(H):
-        units = max(path[h], floor)
-        relative = max(relative, (variance[h] + doubt) / (units * units))
-        path[h] = units * index[(n + h) % m]
-        variance[h] = relative * path[h] * path[h]
-        if positive:
-            path[h], variance[h] = math.log(path[h]), math.log1p(relative)
-    if positive:
-        add_logarithmic(path, variance, levels, scores, errors[:k], 1.0, quantiles, cumulative, mean)
-    else:
-        add_linear(path, variance, levels, scores, errors[:k], 1.0, quantiles, cumulative, mean)
+        variance[h] += doubt
+    for logarithmic in range(2 if positive else 1):
+        k = 0
+        for t in range(max(0, n - ERRORS), n):
+            if observed[t] >= 1.0:
+                errors[k] = x[t] / max(fitted[t], (0.1 if logarithmic else 0.5) * average)
+                errors[k] = math.log(errors[k]) if logarithmic else errors[k]
+                k += 1
+        if logarithmic:
+            relative = 0.0
+            for h in range(H):
+                forecast = max(path[h], 1e-3 * average)
+                relative = max(relative, variance[h] / (forecast * forecast))
+                path[h], variance[h] = math.log(forecast), math.log1p(relative)
+            add_logarithmic(path, variance, levels, scores, errors[:k], 0.5, quantiles, cumulative, mean)
+        else:
+            weight = 0.5 if positive else 1.0
+            add_linear(path, variance, levels, scores, errors[:k], weight, quantiles, cumulative, mean)
     settle(quantiles, cumulative)
 
 
