@@ -106,7 +106,7 @@ def _csv(file: SourceFile) -> pl.LazyFrame:
     """Scan a CSV file as text, with one column more, so that a line with too many fields is seen."""
     separator = _separator(file)
     head = pl.scan_csv(file.path, infer_schema=False, separator=separator, glob=False, n_rows=0)
-    names = [name.strip() for name in head.collect_schema().names()]
+    names = [name.strip().strip('"') for name in head.collect_schema().names()]
     twice = next((name for name in names if name.endswith("_duplicated_0")), None)
     if twice:
         raise InputError(f"{file.path}: the header names column {twice.removesuffix('_duplicated_0')!r} twice")
