@@ -29,12 +29,13 @@ from fullshelf.engine.panels import Part, all_live_keys
 from fullshelf.engine.sales import SalesStore
 from fullshelf.engine.sales_rejects import last_day, late_rows, write_sales_rejects
 from fullshelf.engine.scan import ROW, column_names
-from fullshelf.engine.series_tables import SeriesTable, check_skus, check_stock, check_supply
+from fullshelf.engine.series_tables import Series, SeriesTable, check_skus, check_stock, check_supply
 from fullshelf.engine.shard_input import Intake, Returns, TableCount
 from fullshelf.engine.sources import SourceFile, find_files
 from fullshelf.engine.split import building, disk_errors
 from fullshelf.engine.tables import LIMITS, ORDINARY_COVARIATES, Table, table_of
 from fullshelf.engine.watch import Watch
+from fullshelf.kernels.panel import NEVER
 
 __all__ = ["default_shards", "prepare"]
 
@@ -175,7 +176,8 @@ def _settle(
     period = Period(config.period)
     parts = tuple(Part(generation.shards, generation.alive) for generation in store.generations)
     series = all_live_keys(parts, period, as_of)
-    small = {name: _small(config, inputs[name], series, watch) for name in SMALL if name in inputs}
+    known = Series(series, lambda: all_live_keys(parts, period, NEVER - 1))
+    small = {name: _small(config, inputs[name], known, watch) for name in SMALL if name in inputs}
     fingerprint = combine([inputs[name].fingerprint() for name in sorted(inputs)])
     settled = combine([_code(), fingerprint, store.folder.name, period, str(as_of)])[:16]
     future = None
@@ -223,7 +225,7 @@ def _settle(
     )
 
 
-def _small(config: Config, given: _Input, series: pl.DataFrame, watch: Watch) -> Checked:
+def _small(config: Config, given: _Input, series: Series, watch: Watch) -> Checked:
     """Read and check a table that fits in memory."""
     watch.stop()
     checked = check(given.table, given.files, given.rename)

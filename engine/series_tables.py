@@ -7,6 +7,9 @@ somewhere cannot lie everywhere.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import polars as pl
 
 from fullshelf.engine.checks import Checked, set_aside
@@ -15,10 +18,27 @@ from fullshelf.engine.lookup import KeyIndex
 from fullshelf.engine.scan import ROW
 from fullshelf.engine.tables import SKUS, STOCK, SUPPLY, Table
 
-__all__ = ["SeriesTable", "check_skus", "check_stock", "check_supply", "sku_frame", "stock_frame", "supply_frame"]
+__all__ = [
+    "Series",
+    "SeriesTable",
+    "check_skus",
+    "check_stock",
+    "check_supply",
+    "sku_frame",
+    "stock_frame",
+    "supply_frame",
+]
 
 KEY = ["sku", "location"]
 _ARRIVED = pl.col("arrivals").list.eval(pl.element().struct.field("units")).list.sum()
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """sku and location of the series that the sales know."""
+
+    live: pl.DataFrame  # with sales up to the as-of date
+    ever: Callable[[], pl.DataFrame]  # with sales at any time
 
 
 class SeriesTable:
@@ -38,8 +58,14 @@ class SeriesTable:
         return self.rows.select(pl.col(self._columns).gather(place)).with_columns(found=place.is_not_null())
 
 
-def check_supply(checked: Checked, series: pl.DataFrame, holding_rate: float, per_year: float) -> Checked:
-    """Reject second and strange rows of supply, fill in what has a default, derive holding and shortage cost."""
+def check_supply(checked: Checked, series: Series, holding_rate: float, per_year: float) -> Checked:
+    """Reject second and strange rows of supply, fill in what has a default, derive holding and shortage cost.
+
+    Raises
+    ------
+    InputError
+        If every row is strange, for then the keys are written differently in the two tables.
+    """
     checked = _known(_unique(checked, SUPPLY, KEY), SUPPLY, series)
     defaults = [pl.col(c.name).fill_null(c.default) for c in SUPPLY.columns if c.default is not None]
     derived = (
@@ -49,15 +75,15 @@ def check_supply(checked: Checked, series: pl.DataFrame, holding_rate: float, pe
     return Checked(checked.good.with_columns(*defaults, *derived), checked.rejects)
 
 
-def check_stock(checked: Checked, series: pl.DataFrame) -> Checked:
+def check_stock(checked: Checked, series: Series) -> Checked:
     """Reject second and strange rows of stock, place those without location, count what is on its way.
 
     Raises
     ------
     InputError
-        If no row can be placed, for counting everything as out of stock would order everything anew.
+        If no row can be placed, or every row is strange: counting all as out of stock would order all anew.
     """
-    counts = series.group_by("sku").agg(only=pl.col("location").first(), locations=pl.len())
+    counts = series.live.group_by("sku").agg(only=pl.col("location").first(), locations=pl.len())
     joined = checked.good.join(counts, on="sku", how="left", maintain_order="left")
     homeless = joined.select(pl.col("location").is_null() & (pl.col("locations") > 1).fill_null(False)).to_series()
     placed = joined.with_columns(pl.col("location").fill_null(pl.col("only"))).drop("only", "locations")
@@ -76,10 +102,10 @@ def check_stock(checked: Checked, series: pl.DataFrame) -> Checked:
     return Checked(good, checked.rejects)
 
 
-def check_skus(checked: Checked, series: pl.DataFrame) -> Checked:
+def check_skus(checked: Checked, series: Series) -> Checked:
     """Reject second and strange rows of skus."""
     checked = _unique(checked, SKUS, ["sku"])
-    strange = _not_in(checked.good, series, ["sku"])
+    strange = _not_in(checked.good, series.live, ["sku"])
     return set_aside(checked, SKUS, "no_sales", "sku", strange)
 
 
@@ -117,26 +143,23 @@ def _unique(checked: Checked, table: Table, key: list[str]) -> Checked:
     return set_aside(checked, table, "duplicate", key[-1], again)
 
 
-def _known(checked: Checked, table: Table, series: pl.DataFrame) -> Checked:
-    """Reject rows of which no series is known.
-
-    Raises
-    ------
-    InputError
-        If that is so for every row: then the keys are written differently.
-    """
-    everywhere = checked.good["location"].is_null()
-    strange = pl.select(
-        pl.when(everywhere).then(_not_in(checked.good, series, ["sku"])).otherwise(_not_in(checked.good, series, KEY))
-    ).to_series()
-    if strange.len() and strange.all():
-        row, known = checked.good.row(0, named=True), series.row(0, named=True)
+def _known(checked: Checked, table: Table, series: Series) -> Checked:
+    """Reject rows of which no series is known."""
+    strange = _strange(checked.good, series.live)
+    if strange.len() and strange.all() and _strange(checked.good, series.ever()).all():
+        row, known = checked.good.row(0, named=True), series.live.row(0, named=True)
         raise InputError(
             f"inputs.{table.name}: none of {strange.len():,} rows belongs to a series with sales. The first names sku "
             f"{row['sku']!r}, location {row['location']!r}; the first series of the sales is sku {known['sku']!r}, "
             f"location {known['location']!r}. Write sku and location alike in both tables"
         )
     return set_aside(checked, table, "no_sales", "sku", strange)
+
+
+def _strange(rows: pl.DataFrame, series: pl.DataFrame) -> pl.Series:
+    everywhere = pl.lit(rows["location"].is_null())
+    own, item = _not_in(rows, series, KEY), _not_in(rows, series, ["sku"])
+    return pl.select(pl.when(everywhere).then(item).otherwise(own)).to_series()
 
 
 def _not_in(rows: pl.DataFrame, series: pl.DataFrame, on: list[str]) -> pl.Series:

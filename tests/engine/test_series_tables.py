@@ -11,6 +11,7 @@ import pytest
 from fullshelf.engine.checks import Checked, check
 from fullshelf.engine.errors import InputError
 from fullshelf.engine.series_tables import (
+    Series,
     SeriesTable,
     check_skus,
     check_stock,
@@ -22,7 +23,9 @@ from fullshelf.engine.series_tables import (
 from fullshelf.engine.sources import find_files
 from fullshelf.engine.tables import SKUS, STOCK, SUPPLY, Table
 
-SERIES = pl.DataFrame({"sku": ["a", "a", "b"], "location": ["x", "y", "x"]})
+KEYS = pl.DataFrame({"sku": ["a", "a", "b"], "location": ["x", "y", "x"]})
+LATER = pl.DataFrame({"sku": ["later"], "location": ["x"]})
+SERIES = Series(KEYS, lambda: pl.concat([KEYS, LATER]))
 
 
 @pytest.fixture
@@ -48,13 +51,13 @@ def rules(checked: Checked) -> list[tuple[int, str]]:
 def test_a_row_for_the_location_wins_over_one_for_all(table: Any) -> None:
     checked = supply(table, sku=["a", "a", "b"], location=[None, "y", ""], lead_time=[1, 2, 3])
     assert rules(checked) == []
-    found = supply_frame(SeriesTable(checked.good), SERIES)
+    found = supply_frame(SeriesTable(checked.good), KEYS)
     assert found["lead_time"].to_list() == [1, 2, 3]
     assert found["planned"].all()
 
 
 def test_a_table_without_locations_stands_for_all_of_them(table: Any) -> None:
-    found = supply_frame(SeriesTable(supply(table, sku=["a"]).good), SERIES)
+    found = supply_frame(SeriesTable(supply(table, sku=["a"]).good), KEYS)
     assert found["lead_time"].to_list() == [1, 1, None]
     assert found["planned"].to_list() == [True, True, False]
 
@@ -91,14 +94,18 @@ def test_a_table_none_of_whose_keys_is_known_says_how_both_are_written(table: An
         check_stock(table(STOCK, sku=["A"], location=["x"], on_hand=[1]), SERIES)
 
 
+def test_a_table_of_items_that_are_sold_only_later_is_no_mistake(table: Any) -> None:
+    assert rules(supply(table, sku=["later"])) == [(1, "no_sales")]
+
+
 def test_without_a_table_nothing_is_planned_and_nothing_known() -> None:
-    found = supply_frame(None, SERIES)
+    found = supply_frame(None, KEYS)
     assert found.columns == [*(c.name for c in SUPPLY.columns[2:]), "planned"]
     assert found.schema["unit_cost"] == pl.Float64
     assert not found["planned"].any()
-    stock = stock_frame(None, SERIES)
+    stock = stock_frame(None, KEYS)
     assert stock.rows() == [(0.0, 0.0, 0.0, [], False)] * 3
-    assert sku_frame(None, SERIES).rows() == [(None, None, None, None)] * 3
+    assert sku_frame(None, KEYS).rows() == [(None, None, None, None)] * 3
 
 
 def test_both_ways_give_the_same_columns_and_types(table: Any) -> None:
@@ -108,7 +115,7 @@ def test_both_ways_give_the_same_columns_and_types(table: Any) -> None:
         (sku_frame, check_skus(table(SKUS, sku=["a"]), SERIES)),
     )
     for frame, checked in tables:
-        assert frame(SeriesTable(checked.good), SERIES).schema == frame(None, SERIES).schema
+        assert frame(SeriesTable(checked.good), KEYS).schema == frame(None, KEYS).schema
 
 
 def test_stock_is_zero_where_no_row_stands(table: Any) -> None:
@@ -117,7 +124,7 @@ def test_stock_is_zero_where_no_row_stands(table: Any) -> None:
         table(STOCK, sku=["a", "b"], location=["x", "x"], on_hand=[7, 8], on_order=[1.0, 9.0], arrivals=arrivals),
         SERIES,
     )
-    assert stock_frame(SeriesTable(checked.good), SERIES).rows() == [
+    assert stock_frame(SeriesTable(checked.good), KEYS).rows() == [
         (7.0, 6.0, 0.0, arrivals[0], True),
         (0.0, 0.0, 0.0, [], False),
         (8.0, 9.0, 0.0, [], True),
@@ -127,7 +134,7 @@ def test_stock_is_zero_where_no_row_stands(table: Any) -> None:
 def test_stock_without_location_belongs_to_the_only_one(table: Any) -> None:
     checked = check_stock(table(STOCK, sku=["a", "b"], location=[None, None], on_hand=[7, 8]), SERIES)
     assert rules(checked) == [(1, "location_missing")]
-    assert stock_frame(SeriesTable(checked.good), SERIES)["on_hand"].to_list() == [0, 0, 8]
+    assert stock_frame(SeriesTable(checked.good), KEYS)["on_hand"].to_list() == [0, 0, 8]
 
 
 def test_a_row_by_location_and_one_without_are_the_same_row_where_there_is_one_location(table: Any) -> None:
@@ -147,6 +154,6 @@ def test_texts_belong_to_every_location_of_an_item(table: Any) -> None:
         table(SKUS, sku=["a", "a", "c"], title=["tea", "Tea", "rum"], category=["", None, "x"]), SERIES
     )
     assert rules(checked) == [(2, "duplicate"), (3, "no_sales")]
-    found = sku_frame(SeriesTable(checked.good), SERIES)
+    found = sku_frame(SeriesTable(checked.good), KEYS)
     assert found["title"].to_list() == ["tea", "tea", None]
     assert found["category"].to_list() == [None] * 3
