@@ -176,7 +176,7 @@ def _settle(
     period = Period(config.period)
     parts = tuple(Part(generation.shards, generation.alive) for generation in store.generations)
     series = all_live_keys(parts, period, as_of)
-    known = Series(series, lambda: all_live_keys(parts, period, NEVER - 1))
+    known = Series(series, lambda: all_live_keys(parts, period, int(NEVER) - 1))
     small = {name: _small(config, inputs[name], known, watch) for name in SMALL if name in inputs}
     fingerprint = combine([inputs[name].fingerprint() for name in sorted(inputs)])
     settled = combine([_code(), fingerprint, store.folder.name, period, str(as_of)])[:16]
