@@ -10,10 +10,12 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from fullshelf.kernels.censored_periods import fill_censored
 from fullshelf.kernels.compile import core, loop
 from fullshelf.kernels.deseasonalise import seasonal_indices
-from fullshelf.kernels.path_distribution import ERRORS, add_linear, add_logarithmic, clear, normal_quantile, settle
+from fullshelf.kernels.path_distribution import ERRORS, add_linear, add_logarithmic, clear, settle
 from fullshelf.kernels.setting_weights import HALF_LIFE, LOOK_AHEAD, horizons, weigh_settings
+from fullshelf.kernels.special import normal_quantile
 
 Array = NDArray[np.float64]
 
@@ -68,13 +70,15 @@ def _pass(
     for _ in range(n):
         index = seasonal[t % m]
         value = x[t]
-        # What was sold in a period without stock throughout is a lower bound: it can raise the level, not lower it.
-        bound = 0.0 if observed[t] < 1.0 else -np.inf
+        # What was sold in a period without stock throughout is a lower bound: it can raise the level, as far as the
+        # period was in stock, and never lowers it.
+        share = min(max(observed[t], 0.0), 1.0)
+        bound = 0.0 if share < 1.0 else -np.inf
         counts = weight if observed[t] >= 1.0 else 0.0
         for g in range(G):
             base = level[g] + phi[g] * trend[g]
             e = value - base - index[g]
-            e = e if e > bound else bound
+            e = share * (e if e > bound else bound)
             level[g] = base + alpha[g] * e
             trend[g] = phi[g] * trend[g] + beta[g] * e
             index[g] += gamma[g] * e
@@ -105,26 +109,31 @@ def _one_step(
         fitted[t] = base + index[t % m]
         e = x[t] - fitted[t]
         if observed[t] < 1.0:
-            e = max(0.0, e)
+            e = observed[t] * max(0.0, e)
         level = base + alpha * e
         trend = phi * trend + beta * e
         index[t % m] += gamma * e
 
 
 @core
-def _smooth(x: Array, observed: NDArray[np.float32], season: int, path: Array, variance: Array, fitted: Array) -> None:
-    """Write the weighted path and its error variances (H,), and one-step forecasts (n,), in the unit of `x`."""
+def _smooth(
+    x: Array, filled: Array, observed: NDArray[np.float32], season: int, path: Array, variance: Array, fitted: Array
+) -> None:
+    """Write the weighted path and its error variances (H,), and one-step forecasts (n,), in the unit of `x` (n,).
+
+    `filled` (n,) is `x` with something likely where the sale is only a lower bound.
+    """
     n, H = x.size, path.size
     m = season if season > 1 and n >= 2 * season else 1
     indices = np.zeros(m)
-    kept = seasonal_indices(x, m, indices)
+    kept = seasonal_indices(filled, m, indices)
     setting = _settings(m)
     G = setting.shape[1]
     K = horizons(n)
     count = np.zeros(K)
     size = 0.0
     for t in range(n):
-        size += x[t] * x[t]
+        size += filled[t] * filled[t]
         if observed[t] >= 1.0:
             weight_of_t = 0.5 ** ((n - 1 - t) / HALF_LIFE)
             count[0] += weight_of_t
@@ -134,7 +143,7 @@ def _smooth(x: Array, observed: NDArray[np.float32], season: int, path: Array, v
     newest = min(n, max(4, m))
     mean = 0.0
     for t in range(n - newest, n):
-        mean += (x[t] - indices[t % m]) / newest
+        mean += (filled[t] - indices[t % m]) / newest
     state = np.zeros((2, G))
     seasonal = np.empty((m, G))
     for g in range(G):
@@ -217,26 +226,29 @@ def exponential_smoothing_series(
     if n == 0:
         return
     y, observed = y[y.size - n :], observed[observed.size - n :]
-    x = np.empty(n)
+    x, filled = np.empty(n), np.empty(n)
+    observed = fill_censored(y, observed, filled)
     positive = True
-    average = 0.0
+    average = largest = 0.0
     for t in range(n):
         x[t] = y[t]
-        average += x[t] / n
-        positive = positive and x[t] > 0.0
+        average += filled[t] / n
+        largest = max(largest, filled[t])
+        positive = positive and filled[t] > 0.0
     if average == 0.0:
         return
     scores = np.empty(levels.size)
     for q in range(levels.size):
-        scores[q] = normal_quantile(levels[q])
+        scores[q] = normal_quantile(levels[q], 1.0 - levels[q])
     H = mean.size
     path, variance, fitted, errors = np.empty(H), np.empty(H), np.empty(n), np.empty(n)
     doubt = 1.0 / (2.0 * n)  # relative deviation that so few periods cannot show
     for logarithmic in range(2 if positive else 1):
         if logarithmic:
             for t in range(n):
-                x[t] = math.log(x[t])
-        _smooth(x, observed, season, path, variance, fitted)
+                x[t] = math.log(x[t]) if x[t] > 0.0 else -np.inf  # a bound that says nothing
+                filled[t] = math.log(filled[t])
+        _smooth(x, filled, observed, season, path, variance, fitted)
         k = 0
         for t in range(max(0, n - ERRORS), n):
             if observed[t] >= 1.0:
@@ -249,7 +261,7 @@ def exponential_smoothing_series(
             add_logarithmic(path, variance, levels, scores, errors[:k], 0.5, quantiles, cumulative, mean)
         else:
             weight = 0.5 if positive else 1.0
-            add_linear(path, variance, levels, scores, errors[:k], weight, quantiles, cumulative, mean)
+            add_linear(path, variance, levels, scores, errors[:k], largest, weight, quantiles, cumulative, mean)
     settle(quantiles, cumulative)
 
 

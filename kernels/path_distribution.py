@@ -19,45 +19,8 @@ Array = NDArray[np.float64]
 
 ERRORS = 100  # newest errors that shape the quantiles
 HALF_SHAPE = 50.0  # errors that count as much as the named distribution
-
-
-@core
-def normal_quantile(p: float) -> float:
-    """Quantile of the standard normal distribution; Wichura (1988), algorithm AS 241, relative error below 1e-15.
-
-    Examples
-    --------
-    >>> round(normal_quantile(0.975), 12)
-    1.95996398454
-    """
-    q = p - 0.5
-    if abs(q) <= 0.425:
-        r = 0.180625 - q * q
-        a = 2509.0809287301226727 * r + 33430.575583588128105
-        a = ((a * r + 67265.770927008700853) * r + 45921.953931549871457) * r + 13731.693765509461125
-        a = ((a * r + 1971.5909503065514427) * r + 133.14166789178437745) * r + 3.387132872796366608
-        b = 5226.495278852854561 * r + 28729.085735721942674
-        b = ((b * r + 39307.89580009271061) * r + 21213.794301586595867) * r + 5394.1960214247511077
-        b = ((b * r + 687.1870074920579083) * r + 42.313330701600911252) * r + 1.0
-        return q * a / b
-    r = math.sqrt(-math.log(p if q < 0 else 1.0 - p))
-    if r <= 5.0:
-        r -= 1.6
-        a = 7.7454501427834140764e-4 * r + 0.0227238449892691845833
-        a = ((a * r + 0.24178072517745061177) * r + 1.27045825245236838258) * r + 3.64784832476320460504
-        a = ((a * r + 5.7694972214606914055) * r + 4.6303378461565452959) * r + 1.42343711074968357734
-        b = 1.05075007164441684324e-9 * r + 5.475938084995344946e-4
-        b = ((b * r + 0.0151986665636164571966) * r + 0.14810397642748007459) * r + 0.68976733498510000455
-        b = ((b * r + 1.6763848301838038494) * r + 2.05319162663775882187) * r + 1.0
-    else:
-        r -= 5.0
-        a = 2.01033439929228813265e-7 * r + 2.71155556874348757815e-5
-        a = ((a * r + 0.0012426609473880784386) * r + 0.026532189526576123093) * r + 0.29656057182850489123
-        a = ((a * r + 1.7848265399172913358) * r + 5.4637849111641143699) * r + 6.6579046435011037772
-        b = 2.04426310338993978564e-15 * r + 1.4215117583164458887e-7
-        b = ((b * r + 1.8463183175100546818e-5) * r + 7.868691311456132591e-4) * r + 0.0148753612908506148525
-        b = ((b * r + 0.13692988092273580531) * r + 0.59983220655588793769) * r + 1.0
-    return -a / b if q < 0 else a / b
+LARGEST_LOG_VARIANCE = 1.0  # of a log-normal: a deviation of 2.7 times, beyond which its tail is no sales' any more
+LARGEST = 3.0e38  # units, inside float32
 
 
 @core
@@ -112,6 +75,7 @@ def add_linear(
     levels: Array,
     scores: Array,
     ratios: Array,
+    largest: float,
     weight: float,
     quantiles: Array,
     cumulative: Array,
@@ -129,6 +93,8 @@ def add_linear(
         (Q,) probabilities and their standard normal quantiles.
     ratios
         (k,) past values over their forecasts; sorted in place.
+    largest
+        Past value, units: no quantile taken from the ratios is above three times this and the forecast.
     weight
         Of these quantiles among those that are averaged, level by level.
     quantiles, cumulative, mean
@@ -161,6 +127,7 @@ def add_linear(
         for q in range(Q):
             named = gamma_shaped(forecast, deviation, scores[q])
             seen = forecast * max(0.0, centre + (shape[q] - centre) * wider)
+            seen = min(seen, 3.0 * max(largest, forecast))
             quantiles[h, q] += weight * (named + share * (seen - named))
             cumulative[h, q] += weight * gamma_shaped(total, spread, scores[q])
 
@@ -200,10 +167,10 @@ def add_logarithmic(
     innovation_weights(variance, step)
     total_mean = total_median = 0.0
     for h in range(H):
-        deviation = math.sqrt(variance[h])
-        median = math.exp(path[h])
-        # Beyond a variance of 1 the log-normal mean is no description of sales any more.
-        expected = median * math.exp(0.5 * min(variance[h], 1.0))
+        limited = min(variance[h], LARGEST_LOG_VARIANCE)
+        deviation = math.sqrt(limited)
+        median = min(math.exp(path[h]), LARGEST)
+        expected = median * math.exp(0.5 * limited)
         mean[h] += weight * expected
         total_mean += expected
         total_median += median
@@ -211,8 +178,8 @@ def add_logarithmic(
         for s in range(h + 1):
             pull[s] += median * step[h - s]
             squares += pull[s] * pull[s]
-        spread = math.sqrt(squares) / total_median if total_median > 0.0 else 0.0
-        middle = total_mean * math.exp(-0.5 * min(spread * spread, 1.0))
+        spread = min(math.sqrt(squares) / total_median, math.sqrt(LARGEST_LOG_VARIANCE)) if total_median > 0.0 else 0.0
+        middle = total_mean * math.exp(-0.5 * spread * spread)
         for q in range(Q):
             quantiles[h, q] += weight * median * math.exp(deviation * shape[q])
             cumulative[h, q] += weight * middle * math.exp(spread * shape[q])
@@ -233,6 +200,8 @@ def settle(quantiles: Array, cumulative: Array) -> None:
     H, Q = quantiles.shape
     for h in range(H):
         for q in range(Q):
+            quantiles[h, q] = min(quantiles[h, q], LARGEST)
+            cumulative[h, q] = min(cumulative[h, q], LARGEST)
             if q > 0:
                 quantiles[h, q] = max(quantiles[h, q], quantiles[h, q - 1])
                 cumulative[h, q] = max(cumulative[h, q], cumulative[h, q - 1])

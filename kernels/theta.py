@@ -12,10 +12,12 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from fullshelf.kernels.censored_periods import fill_censored
 from fullshelf.kernels.compile import core, loop
 from fullshelf.kernels.deseasonalise import seasonal_indices
-from fullshelf.kernels.path_distribution import ERRORS, add_linear, add_logarithmic, clear, normal_quantile, settle
+from fullshelf.kernels.path_distribution import ERRORS, add_linear, add_logarithmic, clear, settle
 from fullshelf.kernels.setting_weights import HALF_LIFE, LOOK_AHEAD, horizons, weigh_settings
+from fullshelf.kernels.special import normal_quantile
 
 Array = NDArray[np.float64]
 
@@ -76,13 +78,15 @@ def _pass(
     before = 0.0
     for t in range(n):
         value, index = x[t], seasonal[t % m]
-        # What was sold in a period without stock throughout is a lower bound: it can raise the level, not lower it.
-        bound = 0.0 if observed[t] < 1.0 else -np.inf
+        # What was sold in a period without stock throughout is a lower bound: it can raise the level, as far as the
+        # period was in stock, and never lowers it.
+        stocked = min(max(observed[t], 0.0), 1.0)
+        bound = 0.0 if stocked < 1.0 else -np.inf
         if multiplicative:
             for g in range(G):
                 base = level[g] + share[g] * before
                 e = value - base * index[g]
-                e = e if e > bound else bound
+                e = stocked * (e if e > bound else bound)
                 level[g] = base + alpha[g] * e / index[g]
                 new = index[g] + gamma[g] * e / base if base > 0.0 else index[g]
                 new = new if new > LEAST_INDEX else LEAST_INDEX
@@ -91,7 +95,7 @@ def _pass(
             for g in range(G):
                 base = level[g] + share[g] * before
                 e = value - base - index[g]
-                e = e if e > bound else bound
+                e = stocked * (e if e > bound else bound)
                 level[g] = base + alpha[g] * e
                 index[g] += gamma[g] * e
         before = slope[t]
@@ -132,7 +136,7 @@ def _one_step(
         fitted[t] = base * i if multiplicative else base + i
         e = x[t] - fitted[t]
         if observed[t] < 1.0:
-            e = max(0.0, e)
+            e = observed[t] * max(0.0, e)
         if multiplicative:
             level = base + alpha * e / i
             i = i + gamma * e / base if base > 0.0 else i
@@ -146,6 +150,7 @@ def _one_step(
 @core
 def _smooth(
     x: Array,
+    filled: Array,
     observed: NDArray[np.float32],
     indices: Array,
     multiplicative: bool,
@@ -156,7 +161,8 @@ def _smooth(
 ) -> None:
     """Write the weighted path and its error variances (H,), and one-step forecasts (n,), in the unit of `x`.
 
-    `indices` (m,) are the season's at the start, overwritten; `used` is the freedom that they took.
+    `filled` (n,) is `x` with something likely where the sale is only a lower bound; `indices` (m,) are the season's at
+    the start, overwritten; `used` is the freedom that they took.
     """
     n, H, m = x.size, path.size, indices.size
     setting = _settings(m)
@@ -165,8 +171,8 @@ def _smooth(
     size = first = 0.0
     newest = min(n, 4)
     for t in range(n):
-        plain[t] = x[t] / indices[t % m] if multiplicative else x[t] - indices[t % m]
-        size += x[t] * x[t] / n
+        plain[t] = filled[t] / indices[t % m] if multiplicative else filled[t] - indices[t % m]
+        size += filled[t] * filled[t] / n
         first += plain[t] / newest if t < newest else 0.0
     _slopes(plain, slope)
     level, seasonal, penalty, weight = np.empty(G), np.empty((m, G)), np.empty(G), np.empty(G)
@@ -237,32 +243,32 @@ def theta_series(
     if n == 0:
         return
     y, observed = y[y.size - n :], observed[observed.size - n :]
-    x = np.empty(n)
+    x, filled, logs = np.empty(n), np.empty(n), np.empty(n)
+    observed = fill_censored(y, observed, filled)
     positive = True
-    average = 0.0
+    average = largest = 0.0
     for t in range(n):
         x[t] = y[t]
-        average += x[t] / n
-        positive = positive and x[t] > 0.0
+        average += filled[t] / n
+        largest = max(largest, filled[t])
+        positive = positive and filled[t] > 0.0
     if average == 0.0:
         return
     m = season if season > 1 and n >= 2 * season else 1
     indices = np.empty(m)
     if positive:
         for t in range(n):
-            x[t] = math.log(x[t])
-    kept = seasonal_indices(x, m, indices)
+            logs[t] = math.log(filled[t])
+    kept = seasonal_indices(logs if positive else filled, m, indices)
     if positive:
         for phase in range(m):
             indices[phase] = math.exp(indices[phase])
-        for t in range(n):
-            x[t] = y[t]
     H, Q = mean.size, levels.size
     scores = np.empty(Q)
     for q in range(Q):
-        scores[q] = normal_quantile(levels[q])
+        scores[q] = normal_quantile(levels[q], 1.0 - levels[q])
     path, variance, fitted, errors = np.empty(H), np.empty(H), np.empty(n), np.empty(n)
-    _smooth(x, observed, indices, positive, 0.5 * kept * (m - 1), path, variance, fitted)
+    _smooth(x, filled, observed, indices, positive, 0.5 * kept * (m - 1), path, variance, fitted)
     doubt = (average / (2.0 * n)) ** 2  # what so few periods cannot show
     for h in range(H):
         variance[h] += doubt
@@ -282,7 +288,7 @@ def theta_series(
             add_logarithmic(path, variance, levels, scores, errors[:k], 0.5, quantiles, cumulative, mean)
         else:
             weight = 0.5 if positive else 1.0
-            add_linear(path, variance, levels, scores, errors[:k], weight, quantiles, cumulative, mean)
+            add_linear(path, variance, levels, scores, errors[:k], largest, weight, quantiles, cumulative, mean)
     settle(quantiles, cumulative)
 
 
