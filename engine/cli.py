@@ -62,6 +62,11 @@ def _job(as_json: bool, quiet: bool) -> Iterator[tuple[Reporter, Stop]]:
         raise typer.Exit(Interrupted.exit_code) from None
 
 
+def _console() -> Console:
+    """Return a console as wide as the terminal, or wide enough for paths where there is none."""
+    return Console() if sys.stdout.isatty() else Console(width=160)
+
+
 def _print_json(content: Any) -> None:
     print(json.dumps(content, default=str))
 
@@ -95,7 +100,7 @@ def refresh(
 
     with _job(as_json, quiet) as (progress, stop):
         summary = run(load_config(config, overrides or ()), progress, stop)
-    _print_json(summary) if as_json else print_summary(Console(), summary)
+    _print_json(summary) if as_json else print_summary(_console(), summary)
     if summary["quarantined"]:
         raise typer.Exit(QUARANTINED)
 
@@ -212,7 +217,7 @@ def demo(
 
     with _job(as_json, quiet) as (progress, stop):
         summary = run(load_config(make_demo(out)), progress, stop)
-    _print_json(summary) if as_json else print_summary(Console(), summary)
+    _print_json(summary) if as_json else print_summary(_console(), summary)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})

@@ -12,21 +12,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 import polars as pl
 
+from fullshelf.engine.allocation import Allocation
 from fullshelf.engine.commit import replacing, write_json
 from fullshelf.engine.config import Config
 from fullshelf.engine.errors import RunError
 from fullshelf.engine.examples import history
 from fullshelf.engine.hindsight import accuracy
 from fullshelf.engine.identity import versions
-from fullshelf.engine.pipeline import ShardJob
+from fullshelf.engine.pipeline import Record, ShardJob
 from fullshelf.engine.report import ReportFacts, write_report
 from fullshelf.engine.run_folder import TABLES, RunFolder
-
-Record = dict[str, Any]
 
 
 def complete(
@@ -34,6 +32,7 @@ def complete(
     config: Config,
     records: list[Record],
     quarantined: Mapping[int, str],
+    shared_out: Allocation | None,
     seconds: dict[str, float],
     begun: float,
 ) -> Record:
@@ -68,6 +67,7 @@ def complete(
         "returns": {"rows": job.intake.returns.rows, "units": job.intake.returns.units},
         "rejected": _rejected(folder),
         "without_stock_row": sum(record["unknown_stock"] for record in records),
+        "limits": [] if shared_out is None else _limits(shared_out),
         "quarantined": {str(shard): error for shard, error in quarantined.items()},
         "completed": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -83,7 +83,8 @@ def complete(
     seconds["total"] = time.perf_counter() - begun
     summary["peak_memory_mb"] = peak_memory_mb()
     write_json(folder.summary, summary)
-    folder.clear_work()
+    if not quarantined:
+        folder.clear_work()
     with replacing(folder.success) as temporary:
         temporary.write_text(folder.path.name + "\n", encoding="utf-8")
     return summary
@@ -150,6 +151,14 @@ def _rejected(folder: RunFolder) -> list[Record]:
     return rejects.group_by("table", "rule").len("rows").sort("table", "rule").collect(engine="streaming").to_dicts()
 
 
+def _limits(shared_out: Allocation) -> list[Record]:
+    rows = zip(shared_out.limits, shared_out.wanted, shared_out.used, shared_out.price, strict=True)
+    return [
+        asdict(limit) | {"wanted": float(wanted), "used": float(used), "shadow_price": float(price)}
+        for limit, wanted, used, price in rows
+    ]
+
+
 def _sum(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
     total: Counter[str] = Counter()
     for part in parts:
@@ -166,6 +175,7 @@ def _facts(job: ShardJob, config: Config, summary: Record, hindsight: pl.DataFra
         lead_time_demand=pl.scan_parquet(path / "lead_time_demand" / "*.parquet"),
         rejects=pl.scan_parquet(path / "rejects" / "*.parquet"),
         values=pl.scan_parquet(path / "_work" / "values-*.parquet"),
+        limits=pl.DataFrame(summary["limits"]) if summary["limits"] else None,
         hindsight=hindsight,
         examples=config.report.examples,
         history=partial(history, job),

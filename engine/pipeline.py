@@ -1,8 +1,8 @@
 """One shard, from its sales to its orders. An executor says where and when; nothing here knows about neighbours.
 
 With limits that span shards the way has two halves: `run_shard` commits forecasts and leaves what planning needs, the
-driver finds the shadow prices over all shards, `allocation_stage` commits the orders at those prices. Without limits
-`run_shard` goes the whole way at once.
+driver shares out the limits over all shards' `limited_orders`, `commit_orders` ends it. Without limits `run_shard` goes
+the whole way at once.
 """
 
 from __future__ import annotations
@@ -19,13 +19,18 @@ import polars as pl
 from fullshelf.engine import hindsight
 from fullshelf.engine.commit import write_json, write_parquet
 from fullshelf.engine.config import PlanSettings
-from fullshelf.engine.forecast import LeadTimeDemand
+from fullshelf.engine.demand_file import load_demand, save_demand
 from fullshelf.engine.forecast_table import forecast_frame, lead_time_demand_frame
 from fullshelf.engine.intake import Intake, ShardInput
+from fullshelf.engine.limits import Limit
 from fullshelf.engine.models.protocol import DemandModel
-from fullshelf.engine.planning import plan_orders
+from fullshelf.engine.order_plan import OrderPlan
+from fullshelf.engine.planning import order_problem, plan_orders
 from fullshelf.engine.protection import protect
 from fullshelf.engine.run_folder import RunFolder
+from fullshelf.engine.shard_orders import ShardOrders
+
+Record = dict[str, Any]  # what is kept of a finished shard: files with rows and sha256, counts, sums, seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ class ShardJob:
     horizon: int
     folder: RunFolder
     previous: Path | None  # the last complete run, whose forecasts are compared with what came true
+    limits: tuple[Limit, ...] = ()  # that span the shards
 
 
 @dataclass(slots=True)
@@ -56,34 +62,11 @@ class Clock:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begun
 
 
-def run_shard(job: ShardJob, shard: int) -> dict[str, Any]:
-    """Take one shard the whole way and commit it; return its record."""
+def run_shard(job: ShardJob, shard: int) -> Record:
+    """Forecast one shard and, where no limit spans the shards, order; commit it and return its record."""
     clock = Clock()
     with clock.stage("read"):
         given = job.intake.read(shard, job.horizon)
-    files, demand = _forecast(job, shard, given, clock)
-    with clock.stage("plan"):
-        plan = plan_orders(demand, given.supply, given.stock, job.plan)
-    with clock.stage("write"):
-        orders = plan.frame(given.panel.keys).filter(given.supply["planned"])
-        files.append(write_parquet(job.folder.part("orders", shard), orders))
-    record = {
-        "shard": shard,
-        "series": given.panel.series,
-        "files": files,
-        "counts": {table: (c.read, c.used, c.rejected) for table, c in given.counts.items()},
-        "unknown_stock": int((given.supply["planned"] & ~given.stock["known"]).sum()),
-        "orders": order_totals(orders, given),
-        "hindsight": _hindsight(job, shard, given),
-        "seconds": clock.seconds,
-    }
-    write_json(job.folder.record("orders", shard), record)
-    return record
-
-
-def _forecast(
-    job: ShardJob, shard: int, given: ShardInput, clock: Clock
-) -> tuple[list[dict[str, Any]], LeadTimeDemand]:
     with clock.stage("forecast"):
         forecast = job.model.forecast(given.panel, job.horizon, given.ahead)
     with clock.stage("protect"):
@@ -94,9 +77,44 @@ def _forecast(
             write_parquet(part("forecasts", shard), forecast_frame(given.panel, forecast)),
             write_parquet(part("lead_time_demand", shard), lead_time_demand_frame(given.panel, demand)),
             write_parquet(part("rejects", shard), given.rejects),
-            write_parquet(job.folder.work(f"values-{shard:05d}.parquet"), _values(given)),
+            write_parquet(job.folder.values(shard), _values(given)),
         ]
-    return files, demand
+    record: Record = {
+        "shard": shard,
+        "series": given.panel.series,
+        "files": files,
+        "counts": {table: (c.read, c.used, c.rejected) for table, c in given.counts.items()},
+        "unknown_stock": int((given.supply["planned"] & ~given.stock["known"]).sum()),
+        "hindsight": _hindsight(job, shard, given),
+        "seconds": clock.seconds,
+    }
+    if job.limits:
+        with clock.stage("write"):
+            save_demand(job.folder.demand(shard), demand)
+        write_json(job.folder.record("forecast", shard), record)
+        return record
+    with clock.stage("plan"):
+        plan = plan_orders(demand, given.supply, given.stock, job.plan)
+    return commit_orders(job, record, given, plan, clock)
+
+
+def limited_orders(job: ShardJob, shard: int) -> tuple[ShardInput, ShardOrders]:
+    """Return a forecast shard's answers to the driver of the limits."""
+    given, demand = job.intake.read(shard, job.horizon), load_demand(job.folder.demand(shard))
+    supply = given.supply.with_columns(given.skus["category"])
+    problem = order_problem(demand, supply, given.stock, job.plan)
+    return given, ShardOrders(problem, given.panel.keys, supply, job.limits)
+
+
+def commit_orders(job: ShardJob, record: Record, given: ShardInput, plan: OrderPlan, clock: Clock) -> Record:
+    """Write a shard's orders and the record that says that it is done."""
+    shard = record["shard"]
+    with clock.stage("write"):
+        orders = plan.frame(given.panel.keys).filter(given.supply["planned"])
+        files = [*record["files"], write_parquet(job.folder.part("orders", shard), orders)]
+    record = record | {"files": files, "orders": order_totals(orders, given), "seconds": clock.seconds}
+    write_json(job.folder.record("orders", shard), record)
+    return record
 
 
 def _values(given: ShardInput) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from functools import partial
 from pathlib import Path
@@ -11,15 +12,17 @@ from typing import Any
 from fullshelf.engine.commit import is_disk_full, only_one, read_current, read_record, switch_current
 from fullshelf.engine.completion import complete
 from fullshelf.engine.config import Config
-from fullshelf.engine.errors import ConfigError, FullshelfError, RunError
+from fullshelf.engine.errors import ConfigError, FullshelfError, RunError, UsageError
 from fullshelf.engine.identity import run_id
 from fullshelf.engine.intake import Intake, prepare
+from fullshelf.engine.limits import read_limits
 from fullshelf.engine.local import run_shards
 from fullshelf.engine.models.catalogue import load_model
 from fullshelf.engine.pipeline import ShardJob, run_shard
 from fullshelf.engine.progress import Reporter, silent
 from fullshelf.engine.protection import periods_needed
 from fullshelf.engine.run_folder import RunFolder
+from fullshelf.engine.sharing import share_out
 from fullshelf.engine.stopping import Stop
 
 CACHE = ".cache"  # beside the runs: shard files that the next night uses again
@@ -41,25 +44,42 @@ def refresh(config: Config, progress: Reporter = silent, stop: Stop | None = Non
     stop = stop or Stop()
     if "://" in config.output:
         raise ConfigError(f"output: {config.output}: expected a local folder")
-    runs = Path(config.output)
-    begun = time.perf_counter()
+    if config.inputs.supply is None:
+        raise ConfigError("inputs.supply: orders need costs and lead times; for forecasts alone: `fullshelf forecast`")
+    runs, ours = Path(config.output), not Path(config.output).exists()
     _make_folder(runs)
-    with only_one(runs / CACHE / "lock", f"{runs}: another refresh"):
-        intake = prepare(config, runs / CACHE, progress, stop.check)
-        split_seconds = time.perf_counter() - begun
-        model = load_model(config.forecast.model, config.forecast.levels, config.season)
-        name = run_id(config, intake.fingerprint, model.fingerprint, intake.shards, intake.as_of)
-        folder = RunFolder(runs / name)
-        done = folder.read_summary()
-        if done is not None and not done["quarantined"]:
-            return done | {"folder": str(folder.path), "already": True}
-        previous = _previous(runs, name, intake)
-        horizon = max(config.forecast.horizon or config.period.horizon, periods_needed(intake.supply_terms))
-        job = ShardJob(intake, model, config.plan, horizon, folder, previous)
-        folder.success.unlink(missing_ok=True)
-        records, quarantined = _all_shards(job, config, progress, stop)
-        summary = complete(job, config, records, quarantined, {"split": split_seconds}, begun)
-        switch_current(runs, name)
+    try:
+        with only_one(runs / CACHE / "lock", f"{runs}: another refresh"):
+            return _refresh(config, runs, progress, stop)
+    except UsageError:
+        if ours:  # bad input writes nothing
+            shutil.rmtree(runs)
+        raise
+
+
+def _refresh(config: Config, runs: Path, progress: Reporter, stop: Stop) -> dict[str, Any]:
+    begun = time.perf_counter()
+    model = load_model(config.forecast.model, config.forecast.levels, config.season)
+    intake = prepare(config, runs / CACHE, progress, stop.check)
+    seconds, shared_out = {"split": time.perf_counter() - begun}, None
+    name = run_id(config, intake.fingerprint, model.fingerprint, intake.shards, intake.as_of)
+    folder = RunFolder(runs / name)
+    done = folder.read_summary()
+    if done is not None and not done["quarantined"]:
+        return done | {"folder": str(folder.path), "already": True}
+    previous = _previous(runs, name, intake)
+    horizon = max(config.forecast.horizon or config.period.horizon, periods_needed(intake.supply_terms))
+    limits = () if intake.limits is None else tuple(read_limits(intake.limits))
+    job = ShardJob(intake, model, config.plan, horizon, folder, previous, limits)
+    folder.success.unlink(missing_ok=True)
+    threads = config.run.threads or len(os.sched_getaffinity(0))
+    records, quarantined = _all_shards(job, threads, progress, stop)
+    if limits:
+        clock = time.perf_counter()
+        records, shared_out = share_out(job, records, threads, progress, stop)
+        seconds["allocate"] = time.perf_counter() - clock
+    summary = complete(job, config, records, quarantined, shared_out, seconds, begun)
+    switch_current(runs, name)
     return summary | {"folder": str(folder.path), "already": False}
 
 
@@ -88,14 +108,13 @@ def _previous(runs: Path, name: str, intake: Intake) -> Path | None:
 
 
 def _all_shards(
-    job: ShardJob, config: Config, progress: Reporter, stop: Stop
+    job: ShardJob, threads: int, progress: Reporter, stop: Stop
 ) -> tuple[list[dict[str, Any]], dict[int, str]]:
     """Run every shard that has no record yet, a failed one once more; return the records and the quarantined shards."""
-    folder, shards = job.folder, range(job.intake.shards)
-    records = {s: r for s in shards if (r := read_record(folder.record("orders", s), folder.path)) is not None}
+    folder, shards, half = job.folder, range(job.intake.shards), "forecast" if job.limits else "orders"
+    records = {s: r for s in shards if (r := read_record(folder.record(half, s), folder.path)) is not None}
     todo, errors = [s for s in shards if s not in records], dict[int, Exception]()
     progress("shards", len(records), len(shards))
-    threads = config.run.threads or len(os.sched_getaffinity(0))
     for _ in range(ATTEMPTS):
         errors.clear()
         for outcome in run_shards(todo, partial(run_shard, job), threads, stop):

@@ -25,9 +25,13 @@ class RunFolder:
         """Return the record that says that one half (`forecast` or `orders`) of a shard is done."""
         return self.path / "_shards" / f"{shard:05d}-{half}.json"
 
-    def work(self, name: str) -> Path:
-        """Return a file that is removed when the run is complete."""
-        return self.path / "_work" / name
+    def values(self, shard: int) -> Path:
+        """Return the costs and stock of a shard's series; removed when the run is complete."""
+        return self.path / "_work" / f"values-{shard:05d}.parquet"
+
+    def demand(self, shard: int) -> Path:
+        """Return the lead-time demand of a shard that waits for the limits; removed when the run is complete."""
+        return self.path / "_work" / f"demand-{shard:05d}.npz"
 
     def clear_work(self) -> None:
         """Remove what only an unfinished run needs."""

@@ -1,0 +1,40 @@
+"""The second half of a run with limits: all shards' orders together meet the limits, then each shard is committed."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from fullshelf.engine.allocation import Allocation, allocate
+from fullshelf.engine.local import run_shards
+from fullshelf.engine.pipeline import Clock, Record, ShardJob, commit_orders, limited_orders
+from fullshelf.engine.progress import Reporter
+from fullshelf.engine.shard_orders import Together
+from fullshelf.engine.stopping import Stop
+
+
+def share_out(
+    job: ShardJob, records: list[Record], threads: int, progress: Reporter, stop: Stop
+) -> tuple[list[Record], Allocation]:
+    """Find the prices of the limits over all forecast shards and commit the orders; return the final records.
+
+    What is committed here is cheap to compute again, so after an interruption all of it is.
+    """
+    waiting = {record["shard"]: record for record in records}
+    answers = {}
+    for outcome in run_shards(waiting, partial(limited_orders, job), threads, stop):
+        if outcome.result is None:
+            raise outcome.error or AssertionError("an outcome has a result or an error")
+        answers[outcome.shard] = outcome.result
+        progress("limits", len(answers), len(waiting))
+    shards = sorted(answers)
+    allocation = allocate(Together([answers[shard][1] for shard in shards]), job.limits)
+    final = []
+    for shard in shards:
+        stop.check()
+        given, orders = answers.pop(shard)
+        clock = Clock(dict(waiting[shard]["seconds"]))
+        with clock.stage("plan"):
+            plan = orders.plan()
+        final.append(commit_orders(job, waiting[shard], given, plan, clock))
+        progress("orders", len(final), len(shards))
+    return final, allocation
