@@ -52,6 +52,8 @@ def reading(file: SourceFile) -> Iterator[None]:
         text = str(e).splitlines()[0].removeprefix("parquet: ") if str(e) else type(e).__name__
         if isinstance(e, pl.exceptions.NoDataError):
             raise InputError(f"{file.path}: the file is empty; was its export cut short?") from e
+        if file.is_remote:
+            raise InputError(f"{file.path}: cannot be read ({text}); check the file, the address, credentials") from e
         if file.format == "parquet":
             raise InputError(
                 f"{file.path}: not a readable Parquet file ({text}); it may be truncated: export it again"
