@@ -136,7 +136,7 @@ def _read(
     parts: Sequence[Part], shard: int, names: Sequence[str], period: Period, wanted: pl.DataFrame | None
 ) -> _Rows:
     """Read the rows of a shard from every part, for the series `wanted`; None: for all."""
-    frames = [part.shards.rows(shard) for part in parts]
+    frames = [part.shards.rows(shard, names) for part in parts]
     keys = [part.shards.keys(shard) for part in parts]
     if wanted is None:
         named = [k.select("sku", "location") for k in keys]

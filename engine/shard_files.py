@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,10 +64,18 @@ class ShardFiles:
         with _whole(self.folder):
             return frame.collect()
 
-    def rows(self, shard: int) -> pl.DataFrame | None:
-        """Return the rows of a shard, in the order of its keys; None if it has none."""
+    def rows(self, shard: int, values: Collection[str] | None = None) -> pl.DataFrame | None:
+        """Return date, FILE and values (default: all) of a shard's rows, in the order of its keys; None if it is empty.
+
+        FILE, and values that the rows do not have, are left out.
+        """
+        if not self.sizes[shard]:
+            return None
+        path = shard_path(self.folder, shard)
         with _whole(self.folder):
-            return pl.read_parquet(shard_path(self.folder, shard), glob=False) if self.sizes[shard] else None
+            wanted = {"date", FILE, *(self.values if values is None else values)}
+            columns = [name for name in pl.read_parquet_schema(path) if name in wanted]
+            return pl.read_parquet(path, columns=columns, glob=False)
 
 
 @contextmanager
