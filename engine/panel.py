@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -29,7 +30,7 @@ class Panel:
 
     def __post_init__(self) -> None:
         S, N = self.keys.height, self.units.size
-        shapes = {
+        shapes: dict[str, tuple[NDArray[Any], type, tuple[int, ...]]] = {
             "units": (self.units, np.float32, (N,)),
             "observed": (self.observed, np.float32, (N,)),
             "covariates": (self.covariates, np.float32, (N, len(self.covariate_names))),

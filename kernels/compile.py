@@ -11,7 +11,7 @@ depend on the loop's vector width, which would break "the same bytes whatever th
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from numba import njit
 
@@ -22,14 +22,12 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 def core(function: _F) -> _F:
     """Compile a scalar core: small, called from inside loops, inlined by LLVM where that pays."""
-    compiled: _F = njit(cache=True, nogil=True, error_model="numpy")(function)
-    return compiled
+    return cast(_F, njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
 def loop(function: _F) -> _F:
     """Compile a serial loop over series or SKUs; runs beside others in threads, for it releases the GIL."""
-    compiled: _F = njit(cache=True, nogil=True, error_model="numpy")(function)
-    return compiled
+    return cast(_F, njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
 def parallel(function: _F) -> _F:
@@ -37,5 +35,4 @@ def parallel(function: _F) -> _F:
 
     Not for use inside a shard: the runner already gives each shard its own thread.
     """
-    compiled: _F = njit(cache=True, nogil=True, error_model="numpy", parallel=True)(function)
-    return compiled
+    return cast(_F, njit(cache=True, nogil=True, error_model="numpy", parallel=True)(function))
