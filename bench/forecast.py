@@ -26,15 +26,14 @@ from fullshelf.bench.machine import Limits, Machine, one_core
 from fullshelf.bench.result import OURS, Report, Row
 from fullshelf.bench.timing import Timing
 from fullshelf.engine.calendar import Period
-from fullshelf.engine.models.catalogue import load_model
+from fullshelf.engine.models.catalogue import load_model, model_names
 from fullshelf.engine.panel import Panel
 from fullshelf.engine.simulate import simulate_marketplace
-from fullshelf.kernels.levels import LEVELS
+from fullshelf.kernels.levels import LEVELS, level_array
 
 SERIES = {"small": 100, "full": 1000}
 PERIODS, HORIZON, SEASON, SEED = 365, 28, 7, 23
 SHORTEST = 3 * HORIZON  # conformal intervals of the peer need two horizons and more
-OUR_MODELS = ("seasonal-naive", "empirical", "croston", "sba", "tsb", "negative-binomial", "smoothing", "auto")
 PEERS = ("SeasonalNaive", "CrostonSBA", "AutoETS")
 FAIRNESS = (
     "One core each (this process is held to one), the same histories and the same 13 levels. Histories are demand as "
@@ -61,7 +60,7 @@ def measure_forecasts(
     limits: Limits,
     series: int,
     *,
-    models: Sequence[str] = OUR_MODELS,
+    models: Sequence[str] = model_names(),
     peers: Sequence[str] = PEERS,
     repeats: int = 3,
     budget: float = 60.0,
@@ -150,7 +149,7 @@ def _contenders(models: Sequence[str], peers: Sequence[str]) -> Iterator[tuple[s
 
 
 def _ours(name: str) -> Forecaster:
-    model = load_model(name, LEVELS, SEASON)
+    model = load_model(name, level_array(), SEASON)
     return lambda panel: model.forecast(panel, HORIZON).quantiles.astype(np.float64)
 
 
