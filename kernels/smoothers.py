@@ -39,7 +39,7 @@ def with_factors(
     -------
     quantiles (S, H, Q), cumulative (S, H, Q), mean (S, H).
     """
-    plain = units / np.maximum(factor, np.float32(1e-3)) if factor.size else units
+    plain = (units / factor).astype(np.float32, copy=False) if factor.size else units
     quantiles, cumulative, mean = smoother(plain, observed, offsets, horizon, season, levels)
     filled = np.append(plain, np.float32(0))  # so that a series without periods has a largest value, too
     most = np.maximum.reduceat(filled, offsets[:-1]) * np.float32(ROOM)
