@@ -31,6 +31,7 @@ from fullshelf.kernels.order_policies import (
     expectations,
     reorder_offsets,
     underage_for_service,
+    whole_packs,
 )
 from fullshelf.kernels.quantile_grid import grid_cdf
 
@@ -76,6 +77,7 @@ class OrderProblem:
     known: Array  # (S,) of `lost_sales_underage`
     carry: Array  # (S,) share of a price that a unit left over saves later
     smallest: Array  # (S,) units: MOQ, pack or economic lot
+    trial: Array  # (S,) units: the same before a lot was rounded to packs
     most: Array  # (S,) units
 
     def orders(self, price: Array) -> tuple[Array, Array]:
@@ -83,7 +85,7 @@ class OrderProblem:
         free, quantity = np.empty_like(price), np.empty_like(price)
         best_orders(
             self.levels, self.serve, self.outlast, self.same, self.underage, self.deciding_overage(), self.known,
-            self.carry, price, self.terms.pack, self.smallest, self.most, free, quantity,
+            self.carry, price, self.terms.pack, self.smallest, self.trial, self.most, free, quantity,
         )  # fmt: skip
         return free, np.where(self.terms.planned, quantity, 0.0)
 
@@ -96,7 +98,7 @@ class OrderProblem:
         overage = self.deciding_overage()
         offset = reorder_offsets(
             self.levels, self.serve, self.outlast, self.underage, overage, self.known, self.carry, price,
-            self.smallest, free,
+            self.trial, free,
         )  # fmt: skip
         short, left, leftover_cost = np.empty(S), np.empty(S), np.empty(S)
         expectations(self.levels, self.need, self.outlast, self.overage, quantity, short, left, leftover_cost)
@@ -178,13 +180,16 @@ def order_problem(
         underage = underage_for_service(levels, serve, outlast, overage, settings.service)
     known = np.ones(S)
     if lost and settings.service is None:
-        known = np.where(terms.life > 0, 1.0, np.sqrt(demand.review / demand.periods))
+        before = np.maximum(demand.mean * (mean_lead / demand.periods), np.finfo(float).tiny)
+        covered = np.clip(position.inventory_position / before, 0.0, 1.0)
+        known = np.where(terms.life > 0, 1.0, 1.0 - covered * (mean_lead / demand.periods))
     room = np.maximum(terms.max_stock - position.inventory_position, 0.0)
-    policy, smallest = _policy(terms, demand, settings, room)
+    policy, smallest, trial = _policy(terms, demand, settings, room)
     return OrderProblem(
         terms=terms, demand=demand, position=position, reported=stock["known"].to_numpy(), policy=policy, levels=levels,
         need=need, serve=serve, outlast=outlast, same=same, lost_before=lost_before, underage=underage,
-        overage=overage, known=known, carry=np.where(terms.life > 0, kept_share, 1.0), smallest=smallest, most=room,
+        overage=overage, known=known, carry=np.where(terms.life > 0, kept_share, 1.0), smallest=smallest, trial=trial,
+        most=room,
     )  # fmt: skip
 
 
@@ -212,12 +217,12 @@ def _terms(supply: pl.DataFrame, demand: LeadTimeDemand) -> Terms:
 
 def _policy(
     terms: Terms, demand: LeadTimeDemand, settings: PlanSettings, room: Array
-) -> tuple[NDArray[np.int64], Array]:
-    """Return each series' policy and the smallest order that it places."""
+) -> tuple[NDArray[np.int64], Array, Array]:
+    """Return each series' policy, the smallest order that it places, and the same before rounding to packs."""
     single = (terms.life > 0) & (terms.life <= demand.review)
     rate = demand.totals.rate
     longest = np.minimum(np.where(terms.life > 0, rate * terms.life / 2, np.inf), room)
-    lot = economic_lots(terms.order_cost, rate, terms.holding, terms.pack, longest)
+    lot = economic_lots(terms.order_cost, rate, terms.holding, longest)
     match settings.policy:
         case "newsvendor":
             chosen = np.full(single.shape, 1)
@@ -226,6 +231,7 @@ def _policy(
         case "reorder-point":
             chosen = np.where(single, 1, 2)
         case _:
-            pays = (lot > terms.moq) & (lot > rate * demand.review)
+            pays = (whole_packs(lot, terms.pack) > terms.moq) & (lot > rate * demand.review)
             chosen = np.where(single, 1, np.where(pays, 2, 0))
-    return chosen.astype(np.int64), np.where(chosen == 2, np.maximum(lot, terms.moq), terms.moq)
+    lot = np.where(chosen == 2, lot, 0.0)
+    return chosen.astype(np.int64), np.maximum(whole_packs(lot, terms.pack), terms.moq), np.maximum(lot, terms.moq)

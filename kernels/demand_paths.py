@@ -7,9 +7,11 @@ distribution and the protection interval its own:
 - Normal scores √c f + √(1 - c) e_k, with a factor f common to all periods (nobody knows the level) and an own e_k, give
   each period's demand by its quantiles. The common share c is no assumption: it follows from the variance that the
   model gives the total and the periods, Var C = Σ s_k² + c ((Σ s_k)² - Σ s_k²).
-- The paths, sorted by their totals, are scaled so that the n-th has the total's quantile at the n-th of fixed levels
-  with fixed weights: 20 equal strata up to 0.9 and ever finer ones above, because orders are decided in the upper
-  tail. So the total's distribution is the model's own.
+- The scores are drawn given their sum, weighted with the s_k: N paths take it at N fixed levels with fixed weights, 20
+  equal strata up to 0.9 and ever finer ones above, because orders are decided in the upper tail. So a high total falls
+  on its periods as high totals do.
+- The paths, sorted by their totals, are scaled so that the n-th total is the forecast total's quantile at the n-th
+  level: the total's distribution is the model's own.
 
 Measured on Zipkin's lost-sales instances (independent Poisson and geometric demand): DECISIONS.md.
 
@@ -107,8 +109,12 @@ def at_score(table: Array, z: float) -> float:
 
 
 @core
-def common_share(total_variance: float, squares: float, sum_of_sd: float) -> float:
-    """Share c of the scores that all periods have in common, 0…1, from Σ s_k² and Σ s_k."""
+def common_share(total_variance: float, sd: Array) -> float:
+    """Share c of the scores that periods of deviations sd (M,) have in common, 0…1, from their total's variance."""
+    squares = sum_of_sd = 0.0
+    for m in range(sd.size):
+        squares += sd[m] * sd[m]
+        sum_of_sd += sd[m]
     cross = sum_of_sd * sum_of_sd - squares
     if cross <= 0.0:
         return 0.0
@@ -116,29 +122,40 @@ def common_share(total_variance: float, squares: float, sum_of_sd: float) -> flo
 
 
 @core
-def draw_demand(
-    tables: Array, total_table: Array, within: int, share: float, nodes: Nodes, sums: Array, demand: Array
-) -> None:
+def draw_demand(tables: Array, total_table: Array, sd: Array, share: float, nodes: Nodes, demand: Array) -> None:
     """Fill demand (M, N): M periods of N paths, in rising order of the total of the first `within` periods.
 
     Parameters
     ----------
     tables, total_table
         (M, TABLE) and (TABLE,): quantiles of the periods and of the total of the first `within`, over normal scores.
+    sd
+        (within,) standard deviations of the first periods, units.
     share
         `common_share`.
-    sums
-        (N,) work space.
     """
     M, N = demand.shape
+    within = sd.size
     common, own = math.sqrt(share), math.sqrt(1.0 - share)
     dimensions = nodes.noise.shape[0] - 1
-    sums[:] = 0.0
-    raw = np.empty((M, N))
+    raw, sums, given = np.empty((M, N)), np.zeros(N), np.zeros(N)
+    weights = squares = 0.0
+    for m in range(within):
+        weights += sd[m]
+        squares += sd[m] * sd[m]
+    spread = math.sqrt((1.0 - share) * squares + share * weights * weights)
     for m in range(M):
         noise = nodes.noise[1 + m % dimensions]
         for i in range(N):
-            raw[m, i] = at_score(tables[m], common * nodes.noise[0, i] + own * noise[i])
+            raw[m, i] = common * nodes.noise[0, i] + own * noise[i]
+            if m < within and spread > 0.0:
+                given[i] += raw[m, i] * sd[m] / spread
+    for m in range(M):
+        pull = 0.0
+        if spread > 0.0:
+            pull = (share * weights + ((1.0 - share) * sd[m] if m < within else 0.0)) / spread
+        for i in range(N):
+            raw[m, i] = at_score(tables[m], raw[m, i] + pull * (nodes.score[i] - given[i]))
             if m < within:
                 sums[i] += raw[m, i]
     order = np.argsort(sums)

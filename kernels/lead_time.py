@@ -146,11 +146,27 @@ def lognormal_excess(mean: float, log_sd: float, x: float) -> float:
 
 
 @core
-def lead_time_weight(mean: float, log_sd: float, periods: int) -> float:
-    """Weight of a whole number of periods: a log-normal lead time, shared out linearly to the whole numbers beside."""
-    below = lognormal_excess(mean, log_sd, periods - 1.0) if periods > 0 else mean + 1.0
-    here = lognormal_excess(mean, log_sd, float(periods))
-    return max(below - 2.0 * here + lognormal_excess(mean, log_sd, periods + 1.0), 0.0)
+def fill_lead_times(mean: float, log_sd: float, first: int, out: Array) -> tuple[float, float]:
+    """Share out a log-normal lead time linearly to the whole numbers beside; return their mean and variance.
+
+    out (W,) becomes the probabilities of `first` … `first` + W - 1; what lies beyond counts as the nearest of them.
+    """
+    last = first + out.size - 1
+    out[:] = 0.0
+    total = centre = square = 0.0
+    above = lognormal_excess(mean, log_sd, 0.0) + 1.0  # E[(Y - x)+] at x = -1, 0, 1 …
+    here = lognormal_excess(mean, log_sd, 0.0)
+    for periods in range(last):
+        below = lognormal_excess(mean, log_sd, periods + 1.0)
+        weight = max(above - 2.0 * here + below, 0.0)
+        above, here = here, below
+        out[max(periods, first) - first] += weight
+        total += weight
+    out[last - first] += max(1.0 - total, 0.0)
+    for w in range(out.size):
+        centre += out[w] * (first + w)
+        square += out[w] * (first + w) ** 2
+    return centre, square - centre * centre
 
 
 @loop
@@ -158,9 +174,8 @@ def lead_time_distribution(mean: Array, sd: Array, longest: Ints) -> tuple[Ints,
     """Distributions of whole lead times with given mean and standard deviation: first (S,), weights (S, W).
 
     A lead time with deviation 0 is its mean, rounded up to whole periods. Others are log-normal, shared out to the
-    whole numbers beside so that the mean stays; the log-normal's own deviation is lowered by bisection until the whole
-    numbers have the wanted one (as near as whole numbers allow). What lies beyond mean + 3 sd or beyond `longest`
-    counts as the longest.
+    whole numbers beside, on mean ± 3 sd and at most `longest`; what lies beyond counts as the end. The log-normal's own
+    mean and deviation are moved until the whole numbers have the wanted ones, as near as such numbers can.
 
     Parameters
     ----------
@@ -180,26 +195,20 @@ def lead_time_distribution(mean: Array, sd: Array, longest: Ints) -> tuple[Ints,
         first[s] = min(first[s], last[s])
     weights = np.zeros((S, max(1, (last - first).max() + 1) if S else 1))
     for s in range(S):
-        if sd[s] <= 0.0 or mean[s] <= 0.0 or first[s] == last[s]:
+        if first[s] == last[s]:
             weights[s, 0] = 1.0
             continue
-        low, high = 1e-3, math.sqrt(math.log1p((sd[s] / mean[s]) ** 2))
-        end = math.ceil(mean[s] + 12.0 * sd[s]) + 1
-        for _ in range(40):
-            log_sd = 0.5 * (low + high)
-            variance = 0.0
-            for periods in range(end + 1):
-                variance += lead_time_weight(mean[s], log_sd, periods) * (periods - mean[s]) ** 2
-            if variance < sd[s] * sd[s]:
-                low = log_sd
-            else:
-                high = log_sd
-        total = 0.0
-        for periods in range(last[s]):
-            weight = lead_time_weight(mean[s], high, periods)
-            weights[s, max(periods, first[s]) - first[s]] += weight
-            total += weight
-        weights[s, last[s] - first[s]] = max(1.0 - total, 0.0)
+        mine = weights[s, : last[s] - first[s] + 1]
+        centre = mean[s]
+        for _ in range(12):
+            low, high = 1e-3, 3.0
+            for _ in range(30):
+                log_sd = 0.5 * (low + high)
+                if fill_lead_times(centre, log_sd, first[s], mine)[1] < sd[s] * sd[s]:
+                    low = log_sd
+                else:
+                    high = log_sd
+            centre *= mean[s] / max(fill_lead_times(centre, low, first[s], mine)[0], 1e-9)
     return first, weights
 
 

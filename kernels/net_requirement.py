@@ -163,7 +163,7 @@ def net_requirement(
     S, T, _ = running.shape
     W, N = lead_weight.shape[1], nodes.score.size
     grid, curve = at[: levels.size + 1], np.empty(levels.size + 1)
-    tables, total_table, sums, all_demand = np.empty((T, TABLE)), np.empty(TABLE), np.empty(N), np.empty((T, N))
+    tables, total_table, sd, all_demand = np.empty((T, TABLE)), np.empty(TABLE), np.empty(T), np.empty((T, N))
     held, kept = np.empty((REVIEW_MARKS, N)), np.empty(N)
     needs, needs_weight = np.empty(W * N), np.empty(W * N)
     costs, costs_weight = np.empty(W * N * (REVIEW_MARKS + 1)), np.empty(W * N * (REVIEW_MARKS + 1))
@@ -176,6 +176,7 @@ def net_requirement(
         late = False
         for j in range(mine.size):
             late = late or first_lead[s] + 2 <= mine[j] <= end
+        empty = on_hand[s] == 0.0 and owed[s] == 0.0 and mine.size == 0 and certain and life[s] == 0 and cycle == 1
         exact = certain and life[s] == 0 and not late and (not lost or first_lead[s] == 0)
         lost_before[s] = 0.0
         if not exact or cycle > 1:
@@ -186,19 +187,16 @@ def net_requirement(
                     continue
                 lead = first_lead[s] + w
                 last = min(T, lead + max(cycle, life[s]))
-                squares, sum_of_sd = 0.0, 0.0
                 for k in range(last):
                     complete(levels, single[s, k], curve)
                     fill_table(grid, curve, nodes.table, tables[k])
                     if k < lead + cycle:
-                        variance = variance_of(grid, curve)
-                        squares += variance
-                        sum_of_sd += np.sqrt(variance)
+                        sd[k] = np.sqrt(variance_of(grid, curve))
                 complete(levels, running[s, lead + cycle - 1], curve)
                 fill_table(grid, curve, nodes.table, total_table)
-                share = common_share(variance_of(grid, curve), squares, sum_of_sd)
+                share = common_share(variance_of(grid, curve), sd[: lead + cycle])
                 demand = all_demand[:last]
-                draw_demand(tables[:last], total_table, lead + cycle, share, nodes, sums, demand)
+                draw_demand(tables[:last], total_table, sd[: lead + cycle], share, nodes, demand)
                 beyond = rate[s] * max(0, lead + life[s] - last)
                 layer = max(rate[s] * review[s], on_hand[s] / max(1, -((1 - life[s]) // review[s])))
                 lost_before[s] += chance * follow_paths(
@@ -224,6 +222,11 @@ def net_requirement(
                 weighted_quantiles(costs[:c], costs_weight[:c], at, outlast[s])
             else:
                 outlast[s] = need[s]
+        if empty and not exact:
+            complete(levels, single[s, end - 1], curve)
+            for k in range(at.size):
+                need[s, k] = value_at(grid, curve, at[k])
+            outlast[s] = need[s]
         if exact:
             complete(levels, running[s, end - 1], curve)
             position = on_hand[s] - owed[s]

@@ -108,21 +108,25 @@ def best_quantity(
 @core
 def lots_of(
     levels: Array, need: Array, outlast: Array, underage: float, overage: float, outlast_cost: float,
-    free: float, pack: float, smallest: float, most: float, need_mean: float, outlast_mean: float,
+    free: float, pack: float, smallest: float, trial: float, most: float, need_mean: float, outlast_mean: float,
 ) -> float:  # fmt: skip
     """Return the cheapest of 0 and the multiples of `pack` from `smallest` to `most`; `free` is the best without packs.
 
-    `smallest` is itself a multiple of `pack`. Among equals the smaller is taken.
+    `smallest` is itself a multiple of `pack`. Where it is more than `free`, it is ordered if `trial` units are cheaper
+    than none; `trial` is `smallest`, or an economic lot before it was rounded to packs: decided on the rounded lot,
+    an order could vanish when demand rises and the lot jumps by a pack. Among equals the smaller is taken.
     """
     if underage <= 0.0 or free <= 0.0:
         return 0.0
     top = np.floor(most / pack + 1e-9) * pack
     if top < smallest:
         return 0.0
-    below = min(max(np.floor(free / pack + 1e-9) * pack, smallest), top)
-    best, best_cost = 0.0, cost_at(levels, need, outlast, underage, overage, outlast_cost, 0.0, need_mean, outlast_mean)
-    for q in (below, min(below + pack, top)):
-        cost = cost_at(levels, need, outlast, underage, overage, outlast_cost, q, need_mean, outlast_mean)
-        if cost < best_cost - 1e-12 * abs(best_cost):
-            best, best_cost = q, cost
-    return best
+    none = cost_at(levels, need, outlast, underage, overage, outlast_cost, 0.0, need_mean, outlast_mean)
+    if free < smallest:
+        tried = cost_at(levels, need, outlast, underage, overage, outlast_cost, trial, need_mean, outlast_mean)
+        return smallest if tried < none - 1e-12 * abs(none) else 0.0
+    below = float(min(np.floor(free / pack + 1e-9) * pack, top))
+    above = min(below + pack, top)
+    cost = cost_at(levels, need, outlast, underage, overage, outlast_cost, below, need_mean, outlast_mean)
+    more = cost_at(levels, need, outlast, underage, overage, outlast_cost, above, need_mean, outlast_mean)
+    return float(above) if more < cost - 1e-12 * abs(cost) else below

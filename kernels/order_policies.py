@@ -31,35 +31,39 @@ Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 
-@core
-def round_economic_lot(lot: float, pack: float) -> float:
-    """Whole packs, at least one, with the lower EOQ cost K d / Q + h Q / 2: n packs while n (n - 1) pack² ≤ lot²."""
-    return float(pack * np.floor(0.5 + math.sqrt(0.25 + (lot / pack) ** 2) + 1e-9))
-
-
 @loop
-def economic_lots(order_cost: Array, rate: Array, holding: Array, pack: Array, most: Array) -> Array:
-    """Economic order quantities (S,) in whole packs: √(2 K d / h), Harris (1913); one pack where that is no answer.
+def economic_lots(order_cost: Array, rate: Array, holding: Array, most: Array) -> Array:
+    """Economic order quantities (S,), √(2 K d / h) of Harris (1913), at most `most`; 0 where K, d or h is 0.
 
     Parameters
     ----------
     order_cost, rate, holding
         (S,) K in currency per order, d in units per period, h in currency per unit and period.
-    pack, most
-        (S,) units; no lot is larger than `most`, but for the one pack.
+    most
+        (S,) units.
 
     Examples
     --------
     >>> a = np.array
-    >>> economic_lots(a([8.0]), a([1300.0]), a([0.225]), a([1.0]), a([np.inf])).tolist()
-    [304.0]
+    >>> economic_lots(a([8.0]), a([1300.0]), a([0.225]), a([np.inf])).round(4).tolist()
+    [304.0468]
     """
-    out = np.empty(pack.size)
-    for s in range(pack.size):
-        out[s] = pack[s]
+    out = np.zeros(order_cost.size)
+    for s in range(order_cost.size):
         if order_cost[s] > 0.0 and holding[s] > 0.0 and rate[s] > 0.0:
-            lot = math.sqrt(2.0 * order_cost[s] * rate[s] / holding[s])
-            out[s] = max(round_economic_lot(min(lot, most[s]), pack[s]), pack[s])
+            out[s] = min(math.sqrt(2.0 * order_cost[s] * rate[s] / holding[s]), most[s])
+    return out
+
+
+@loop
+def whole_packs(lot: Array, pack: Array) -> Array:
+    """Round economic lots (S,) to whole packs, at least one.
+
+    n packs while n (n - 1) pack² ≤ lot²: the number with the lower cost K d / Q + h Q / 2.
+    """
+    out = np.empty(lot.size)
+    for s in range(lot.size):
+        out[s] = pack[s] * np.floor(0.5 + math.sqrt(0.25 + (lot[s] / pack[s]) ** 2) + 1e-9)
     return out
 
 
@@ -75,12 +79,14 @@ def lost_sales_underage(underage: float, overage: float, known: float) -> float:
 
         P(s) = o / (o + (u + o) F(q2)), that is u' = (u + o) F(q2) in place of u.
 
-    How much of the demand that led to the stock-out did the next order already know of? The share of the review period
-    R in L + R. For independent normal demand that makes F(q2) = Phi(z √(R / (L + R))), z the normal quantile of
-    u / (u + o); with L = 0 all is known and u' = u. `known` is √(R / (L + R)), or 1 for no correction.
+    The next order q2 is one that has seen the share R / (L + R) of the demand that led to the stock-out, so F(q2) lies
+    between that of the full answer, Phi(z) with z the normal quantile of u / (u + o), and that of none, Phi(0):
 
-    Zipkin's instances (Poisson and geometric, L = 1…4): at most 2.7 % above the optimum, 5.6 % without, the best base
-    stock 9.9 %, the backorder level 39 %.
+        F(q2) = Phi(z known), known = R / (L + R), 1 for no correction (L = 0: all is known and u' = u).
+
+    For independent demand that is backordered it would be √(R / (L + R)); lost demand is not ordered again. Measured on
+    Zipkin's instances (2008; Poisson and geometric, L = 1…4, 21 of them), mean and largest distance from the optimum:
+    linear 0.1 and 1.3 %, root 1.6 and 4.1 %, no correction 3.4 and 7.2 %, and the best base stock 3.8 and 9.9 %.
     """
     if known >= 1.0 or not overage > 0.0 or not underage > 0.0:
         return underage
@@ -102,7 +108,7 @@ def underage_for_service(levels: Array, need: Array, outlast: Array, outlast_cos
 @loop
 def best_orders(
     levels: Array, need: Array, outlast: Array, same: Flags, underage: Array, outlast_cost: Array, known: Array,
-    carry: Array, price: Array, pack: Array, smallest: Array, most: Array, free: Array, quantity: Array,
+    carry: Array, price: Array, pack: Array, smallest: Array, trial: Array, most: Array, free: Array, quantity: Array,
 ) -> None:  # fmt: skip
     """Fill `free` (S,), the best order without packs (negative = too much stock), and `quantity` (S,) in whole packs.
 
@@ -116,8 +122,9 @@ def best_orders(
         (S,) of `lost_sales_underage`.
     carry
         (S,) share of the price that a unit left over saves later, 0…1.
-    pack, smallest, most
-        (S,) units; `smallest` order > 0 is a multiple of `pack`, `most` the largest allowed.
+    pack, smallest, trial, most
+        (S,) units: `smallest` order > 0, a multiple of `pack`; what is tried against ordering nothing where more than
+        the best is asked, the smallest order before it was rounded to packs; and the largest order allowed.
     """
     for s in range(need.shape[0]):
         u, a, o = underage[s] - price[s], (1.0 - carry[s]) * price[s], outlast_cost[s]
@@ -130,7 +137,19 @@ def best_orders(
         if free[s] > 0.0 and most[s] >= smallest[s]:
             means = mean_of(levels, need[s]), mean_of(levels, outlast[s])
             quantity[s] = lots_of(
-                levels, need[s], outlast[s], u, a, o, free[s], pack[s], smallest[s], most[s], means[0], means[1]
+                levels,
+                need[s],
+                outlast[s],
+                u,
+                a,
+                o,
+                free[s],
+                pack[s],
+                smallest[s],
+                trial[s],
+                most[s],
+                means[0],
+                means[1],
             )
 
 
