@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from fullshelf.kernels.compile import core, loop
 
+__all__ = ["FNV_BASIS", "FNV_PRIME", "SEPARATOR", "avalanche", "fnv1a", "hash_pairs"]
+
 FNV_BASIS = np.uint64(0xCBF29CE484222325)
 FNV_PRIME = np.uint64(0x100000001B3)
 SEPARATOR = np.uint64(0xFF)  # a byte that UTF-8 never uses: ("ab", "c") and ("a", "bc") differ

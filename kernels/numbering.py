@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from fullshelf.kernels.compile import loop
 
-HALF = np.uint64(32)
-NUMBER = np.uint64(0xFFFFFFFF)
+__all__ = ["grow", "number_rows"]
+
+_HALF = np.uint64(32)
+_NUMBER = np.uint64(0xFFFFFFFF)
 
 
 @loop
@@ -51,11 +53,11 @@ def number_rows(
             out[i] = out[i - 1]
             continue
         at = a[i] & mask
-        rest = b[i] >> HALF
-        number = slots[at, 1] & NUMBER
-        while number != 0 and (slots[at, 0] != a[i] or slots[at, 1] >> HALF != rest):
+        rest = b[i] >> _HALF
+        number = slots[at, 1] & _NUMBER
+        while number != 0 and (slots[at, 0] != a[i] or slots[at, 1] >> _HALF != rest):
             at = (at + np.uint64(1)) & mask
-            number = slots[at, 1] & NUMBER
+            number = slots[at, 1] & _NUMBER
         if number == 0:
             if count >= half:
                 return i, count
@@ -63,7 +65,7 @@ def number_rows(
             count += 1
             number = np.uint64(count)
             slots[at, 0] = a[i]
-            slots[at, 1] = (rest << HALF) | number
+            slots[at, 1] = (rest << _HALF) | number
         out[i] = number - np.uint64(1)
     return a.size, count
 
@@ -73,8 +75,8 @@ def grow(old: NDArray[np.uint64], slots: NDArray[np.uint64]) -> None:
     """Move all entries into a larger, empty table."""
     mask = np.uint64(slots.shape[0] - 1)
     for i in range(old.shape[0]):
-        if old[i, 1] & NUMBER != 0:
+        if old[i, 1] & _NUMBER != 0:
             at = old[i, 0] & mask
-            while slots[at, 1] & NUMBER != 0:
+            while slots[at, 1] & _NUMBER != 0:
                 at = (at + np.uint64(1)) & mask
             slots[at] = old[i]

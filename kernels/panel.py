@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from fullshelf.kernels.compile import core, loop
 
+__all__ = ["NEVER", "add", "fill", "first_periods", "mean"]
+
 NEVER = np.int32(2**31 - 1)  # the period of a row that does not count
 _UNITS = 0  # places in a cell: a sum and its rounding error, for means also how many terms
 _STOCK = 2

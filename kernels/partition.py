@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from fullshelf.kernels.compile import loop
 
+__all__ = ["DAY_BITS", "DAY_MASK", "FILES", "FIRST_VALUE", "order", "partition"]
+
 DAY_BITS = 17  # 131,072 days from 1900-01-01 on: until the year 2258
-FILE_BITS = 15
+_FILE_BITS = 15
 DAY_MASK = (1 << DAY_BITS) - 1
-FILES = 1 << FILE_BITS  # files that one set of shard files can tell apart
+FILES = 1 << _FILE_BITS  # files that one set of shard files can tell apart
 FIRST_VALUE = 2  # words before the values
 
 
