@@ -62,8 +62,8 @@ def measure_forecasts(
     *,
     models: Sequence[str] = model_names(),
     peers: Sequence[str] = PEERS,
-    repeats: int = 3,
-    budget: float = 60.0,
+    repeats: int = 7,
+    budget: float = 15.0,
     say: Callable[[str], None] = print,
 ) -> Report:
     """Forecast the same sample with each of our models and each peer, and measure both time and loss."""

@@ -220,7 +220,7 @@ def _write_series(
         np.add.at(volume, part.series["location"], bought)
         np.add.at(supplied, products.supplier[part.product], part.ordered)
         report("simulate", int(numbers[-1]) + 1, series)
-    _write(work, "limits", 0, limits_frame(capital, volume, supplied, recent), rows)
+    _write(work, "limits", 0, limits_frame(capital, volume, supplied, recent, span.days), rows)
     return rows
 
 

@@ -16,6 +16,8 @@ from fullshelf.engine.simulate.seasons import Span
 from fullshelf.kernels.draws import uniforms
 from fullshelf.kernels.marketplace import count_rows, fill_rows, simulate
 
+_SPARE_DAYS = 4.0  # of demand that an order round may buy beyond the usual
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -199,8 +201,12 @@ def skus_frame(products: Products, span: Span) -> pl.DataFrame:
     return frame.select("sku", title, "category", pl.col("launch_date").cast(pl.Date))
 
 
-def limits_frame(capital: int, volume: NDArray[np.int64], supplied: NDArray[np.int64], rounds: int) -> pl.DataFrame:
-    """Return the `limits` table from what the shop's own rule has spent, per order round.
+def limits_frame(
+    capital: int, volume: NDArray[np.int64], supplied: NDArray[np.int64], rounds: int, days: float
+) -> pl.DataFrame:
+    """Return the `limits` table from what the shop's own rule has bought: a usual round and some days more.
+
+    A round that must catch up, as the first one of a better rule does, then meets the limit of capital.
 
     Parameters
     ----------
@@ -210,11 +216,14 @@ def limits_frame(capital: int, volume: NDArray[np.int64], supplied: NDArray[np.i
         (locations,) cm³ bought for each location in these periods.
     supplied
         (suppliers,) units bought from each supplier in these periods.
+    days
+        Days in a period.
     """
+    usual = (1.0 + _SPARE_DAYS / days) / rounds
     tightest = int(np.argmax(supplied))
-    rows = [("capital", "all", round(1.1 * capital / 100 / rounds, 2))]
-    rows += [("volume", f"location={location_name(i)}", round(1.3 * v / 1e6 / rounds, 3)) for i, v in enumerate(volume)]
-    rows.append(("units", f"supplier={_suppliers()[tightest]}", float(np.ceil(1.2 * supplied[tightest] / rounds))))
+    rows = [("capital", "all", round(capital / 100 * usual, 2))]
+    rows += [("volume", f"location={location_name(i)}", round(1.3 * v / 1e6 * usual, 3)) for i, v in enumerate(volume)]
+    rows.append(("units", f"supplier={_suppliers()[tightest]}", float(np.ceil(supplied[tightest] * usual))))
     rows = [row for row in rows if row[2] > 0]  # a marketplace that bought nothing has no habit to be held to
     return pl.DataFrame(rows, schema={"resource": pl.String, "scope": pl.String, "amount": pl.Float64}, orient="row")
 
