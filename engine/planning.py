@@ -180,8 +180,9 @@ def order_problem(
         underage = underage_for_service(levels, serve, outlast, overage, settings.service)
     known = np.ones(S)
     if lost and settings.service is None:
-        before = np.maximum(demand.mean * (mean_lead / demand.periods), np.finfo(float).tiny)
-        covered = np.clip(position.inventory_position / before, 0.0, 1.0)
+        before, covered = demand.mean * (mean_lead / demand.periods), np.zeros(S)
+        np.divide(position.inventory_position, before, out=covered, where=before > 1e-9)
+        covered = np.clip(covered, 0.0, 1.0)
         known = np.where(terms.life > 0, 1.0, 1.0 - covered * (mean_lead / demand.periods))
     room = np.maximum(terms.max_stock - position.inventory_position, 0.0)
     policy, smallest, trial = _policy(terms, demand, settings, room)

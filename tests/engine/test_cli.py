@@ -83,7 +83,7 @@ def supply_without_lead_time(shop: Any) -> None:
         (missing_column, ["sales", "units", "unit"]),
         (wrong_type, ["sales", "units"]),
         (missing_file, ["sales.parquet", "exist"]),
-        (no_csv_header, ["sales.csv", "sku"]),
+        (no_csv_header, ["sales.csv", "header"]),
         (nothing_matches, ["sales-*.parquet"]),
         (empty_folder, ["sales"]),
         (only_future_dates, ["2001-01-01"]),
