@@ -82,6 +82,10 @@ def open_file(table: Table, file: SourceFile, rename: Mapping[str, str]) -> Scan
     dtypes = {}
     for column in table.columns:
         if column.name in sources:
+            if f"{sources[column.name]}_duplicated_0" in schema:
+                raise InputError(
+                    f"{file.path}: the header names column {sources[column.name]!r} twice; keep the one that counts"
+                )
             dtypes[column.name] = schema[sources[column.name]]
             _check_type(table, file, column, sources[column.name], dtypes[column.name])
         elif column.required:
@@ -109,9 +113,6 @@ def _csv(file: SourceFile) -> pl.LazyFrame:
     separator = _separator(file)
     head = pl.scan_csv(file.path, infer_schema=False, separator=separator, glob=False, n_rows=0)
     names = [name.strip().strip('"') for name in head.collect_schema().names()]
-    twice = next((name for name in names if name.endswith("_duplicated_0")), None)
-    if twice:
-        raise InputError(f"{file.path}: the header names column {twice.removesuffix('_duplicated_0')!r} twice")
     return pl.scan_csv(
         file.path,
         schema={**dict.fromkeys(names, pl.String()), SURPLUS: pl.String()},
@@ -150,6 +151,8 @@ def _missing(table: Table, file: SourceFile, column: Column, names: list[str]) -
     guess = nearest(column.name, names) if names else ""
     yours = guess.split("'")[1] if "did you mean" in guess else "YOUR_COLUMN"
     hint = f" Is it {yours!r}?" if yours != "YOUR_COLUMN" else ""
+    if file.format == "csv" and not set(names) & set(table.names()):
+        hint, yours = " A CSV file must begin with a header, a line that names the columns.", "YOUR_COLUMN"
     return (
         f"{file.path}: table {table.name} needs a column {column.name!r} ({column.meaning}), found "
         f"{', '.join(names) or 'none'}.{hint} Rename it there, or in the configuration: "

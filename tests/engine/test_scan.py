@@ -157,7 +157,7 @@ def spoiled(change: Callable[[bytes], bytes]) -> Callable[[Path], Path]:
         ),
         (
             lambda d: csv(d, "a,2024-01-31,1\nb,2024-01-31,1\n"),
-            r"needs a column 'sku' .*columns: \{sales: \{YOUR_COLUMN: sku\}\}",
+            r"needs a column 'sku' .* must begin with a header, a line .*\{sales: \{YOUR_COLUMN: sku\}\}",
         ),
         (lambda d: parquet(d, units=[[1]]), r"column 'units' of table sales has type List\(Int64\), expected numbers"),
         (lambda d: parquet(d, date=[20240131]), "column 'date' of table sales has type Int64, expected dates"),
