@@ -66,6 +66,9 @@ def _pass(
                 drift[k, g] += damping
     discount = 0.5 ** (1.0 / HALF_LIFE)
     weight = discount ** (n - 1)
+    later_weighs = np.empty(K)
+    for k in range(K):
+        later_weighs[k] = discount ** -LOOK_AHEAD[k]
     t = 0 if step > 0 else n - 1
     for _ in range(n):
         index = seasonal[t % m]
@@ -88,7 +91,7 @@ def _pass(
             if ahead < n and observed[ahead] >= 1.0:
                 later = seasonal[ahead % m]
                 actual = x[ahead]
-                counts = weight * discount ** -LOOK_AHEAD[k]
+                counts = weight * later_weighs[k]
                 for g in range(G):
                     e = actual - level[g] - drift[k, g] * trend[g] - later[g]
                     error[k, g] += counts * e * e
@@ -132,13 +135,14 @@ def _smooth(
     K = horizons(n)
     count = np.zeros(K)
     size = 0.0
-    for t in range(n):
+    discount, counts = 0.5 ** (1.0 / HALF_LIFE), 1.0
+    for t in range(n - 1, -1, -1):
         size += filled[t] * filled[t]
         if observed[t] >= 1.0:
-            weight_of_t = 0.5 ** ((n - 1 - t) / HALF_LIFE)
-            count[0] += weight_of_t
+            count[0] += counts
             for k in range(1, K):
-                count[k] += weight_of_t if t >= LOOK_AHEAD[k] else 0.0
+                count[k] += counts if t >= LOOK_AHEAD[k] else 0.0
+        counts *= discount
     # Start values: the newest season's mean, smoothed backwards to the first period.
     newest = min(n, max(4, m))
     mean = 0.0

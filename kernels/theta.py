@@ -76,6 +76,11 @@ def _pass(
     alpha, share, gamma = setting[0], setting[1], setting[2]
     start = min(n // 4, 12)  # the first forecasts are of the start value
     before = 0.0
+    discount = 0.5 ** (1.0 / HALF_LIFE)
+    weight_of_t = discount ** (n - 1)
+    later_weighs = np.empty(K)
+    for k in range(K):
+        later_weighs[k] = discount ** -LOOK_AHEAD[k]
     for t in range(n):
         value, index = x[t], seasonal[t % m]
         # What was sold in a period without stock throughout is a lower bound: it can raise the level, as far as the
@@ -102,7 +107,7 @@ def _pass(
         for k in range(K):
             ahead = t + LOOK_AHEAD[k]
             if t >= start - 1 and ahead < n and observed[ahead] >= 1.0:
-                weight = 0.5 ** ((n - 1 - ahead) / HALF_LIFE)
+                weight = weight_of_t * later_weighs[k]
                 count[k] += weight
                 actual, later, rise = x[ahead], seasonal[ahead % m], before * LOOK_AHEAD[k]
                 if multiplicative:
@@ -113,6 +118,7 @@ def _pass(
                     for g in range(G):
                         e = actual - (level[g] + share[g] * rise) - later[g]
                         error[k, g] += weight * e * e
+        weight_of_t /= discount
 
 
 @core
