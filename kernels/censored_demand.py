@@ -146,8 +146,11 @@ def negative_binomial_climb(
         for j in range(3):
             f[j] = -log_likelihood(math.exp(x[j]), math.exp(y[j]), values, seen, short, n)
         for _ in range(150):
-            order = np.argsort(f)
-            best, middle, worst = order[0], order[1], order[2]
+            best, worst = 0, 0  # np.argsort would take seconds to compile
+            for j in range(1, 3):
+                best = j if f[j] < f[best] else best
+                worst = j if f[j] >= f[worst] else worst
+            middle = 3 - best - worst
             if (
                 abs(x[worst] - x[best]) + abs(x[middle] - x[best]) + abs(y[worst] - y[best]) + abs(y[middle] - y[best])
                 < 1e-9
@@ -174,7 +177,9 @@ def negative_binomial_climb(
                 for j in (middle, worst):
                     x[j], y[j] = 0.5 * (x[j] + x[best]), 0.5 * (y[j] + y[best])
                     f[j] = -log_likelihood(math.exp(x[j]), math.exp(y[j]), values, seen, short, n)
-        top = np.argmin(f)
+        top = 0
+        for j in range(1, 3):
+            top = j if f[j] < f[top] else top
         x[0], y[0] = x[top], y[top]
     return x[0], y[0]
 
@@ -186,7 +191,8 @@ def _fits(sales: FloatArray, censored: NDArray[np.bool_], answers: FloatArray, o
     seen = np.empty(sales.shape[1])
     short = np.empty(sales.shape[1])
     for s in range(sales.shape[0]):
-        answers[s] = math.nan
+        for j in range(4):
+            answers[s, j] = math.nan
         n = group(sales[s], censored[s], values, seen, short)
         if n <= 0:
             continue

@@ -83,7 +83,8 @@ def exact(shared: float, single: FloatArray, carry: FloatArray, multiples: Float
         cost = cycle_and_cost(shared, single, carry, multiples)[1]
         if cost < least:
             least = cost
-            best[:] = multiples
+            for n in range(single.size):
+                best[n] = multiples[n]
         cycle = 0.0
         rising = -1
         for n in range(single.size):
@@ -95,7 +96,8 @@ def exact(shared: float, single: FloatArray, carry: FloatArray, multiples: Float
         if rising < 0 or shared / cycle + alone >= least:
             break
         multiples[rising] += 1.0
-    multiples[:] = best
+    for n in range(single.size):
+        multiples[n] = best[n]
 
 
 @loop
@@ -123,7 +125,8 @@ def _families(
             wanted += carry[n] > 0.0
         if not proper or wanted == 0:
             cycle[f] = cost[f] = math.nan
-            multiples[f] = math.nan
+            for n in range(carry.size):
+                multiples[f, n] = math.nan
             continue
         silver(shared[f], single[f], carry, multiples[f])
         if optimal:

@@ -43,22 +43,21 @@ class KaplanMeier:
 
 @loop
 def _survival(sales: FloatArray, censored: NDArray[np.bool_], values: FloatArray, survival: FloatArray) -> None:
+    """Fill the estimate from rows of rising sales, NaN last."""
     for s in range(sales.shape[0]):
-        values[s] = math.nan
-        survival[s] = math.nan
-        order = np.argsort(sales[s])  # NaN last
         known = 0
-        for i in range(order.size):
+        for i in range(sales.shape[1]):
             known += sales[s, i] == sales[s, i]
+            values[s, i] = survival[s, i] = math.nan
         share = 1.0
         found = 0
         i = 0
         while i < known:
-            value = sales[s, order[i]]
+            value = sales[s, i]
             events = 0
             at_risk = known - i
-            while i < known and sales[s, order[i]] == value:
-                events += not censored[s, order[i]]
+            while i < known and sales[s, i] == value:
+                events += not censored[s, i]
                 i += 1
             share *= 1.0 - events / at_risk
             values[s, found] = value
@@ -77,6 +76,8 @@ def kaplan_meier(sales: ArrayLike, censored: ArrayLike, *, parallel: bool = Fals
     6.0
     """
     rows, flags, shape = sample_rows(sales, censored)
+    order = np.argsort(rows, axis=-1)
+    rows, flags = np.take_along_axis(rows, order, axis=-1), np.take_along_axis(flags, order, axis=-1)
     values, survival = np.empty_like(rows), np.empty_like(rows)
     in_threads(_survival, (rows, flags, values, survival), parallel=parallel)
     full = (*shape, rows.shape[1])

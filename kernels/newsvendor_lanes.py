@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fullshelf.kernels.compile import core, loop
-from fullshelf.kernels.families import POISSON, optimum
 from fullshelf.kernels.lanes import LANES, lane_exp, lane_normal_quantile
+from fullshelf.kernels.poisson import poisson_losses, poisson_quantile
 
 __all__ = ["normal_lanes", "poisson_lanes"]
 
@@ -175,6 +175,14 @@ def poisson_lanes(
             k[i] = lanes[UNITS + i]
         for i in range(n):
             if not (m[i] <= WALK and m[i] > 0.0 and co[i] > 1e-6 * (cu[i] + co[i]) and p[i] >= 0.0):
-                k[i], short[i], left[i] = optimum(POISSON, m[i], 0.0, p[i], co[i] / (cu[i] + co[i]))
+                if not (0.0 <= m[i] < np.inf and p[i] >= 0.0):
+                    k[i] = short[i] = left[i] = np.nan
+                elif m[i] == 0.0 or p[i] == 0.0:
+                    k[i], short[i], left[i] = 0.0, m[i], 0.0
+                elif co[i] == 0.0:
+                    k[i], short[i], left[i] = np.inf, 0.0, np.inf
+                else:
+                    k[i], mass, below, above = poisson_quantile(p[i], co[i] / (cu[i] + co[i]), m[i])
+                    short[i], left[i] = poisson_losses(k[i], m[i], mass, below, above)
         for i in range(n):
             money[i] = cu[i] * short[i] + (0.0 if left[i] == np.inf else co[i] * left[i])
