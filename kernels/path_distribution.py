@@ -31,8 +31,8 @@ def gamma_shaped(mean: float, deviation: float, score: float) -> float:
 
     Examples
     --------
-    >>> round(gamma_shaped(100.0, 20.0, 1.6448536269514722), 1)  # exactly 135.1
-    135.1
+    >>> round(gamma_shaped(100.0, 20.0, 1.6448536269514722), 1)  # exactly 135.01
+    135.0
     """
     if mean <= 0.0:
         return max(0.0, mean + deviation * score)
