@@ -29,7 +29,7 @@ from fullshelf.engine.calendar import Period
 from fullshelf.engine.models.catalogue import load_model, model_names
 from fullshelf.engine.panel import Panel
 from fullshelf.engine.simulate import simulate_marketplace
-from fullshelf.kernels.levels import LEVELS, level_array
+from fullshelf.kernels.levels import LEVELS
 
 SERIES = {"small": 100, "full": 1000}
 PERIODS, HORIZON, SEASON, SEED = 365, 28, 7, 23
@@ -149,7 +149,7 @@ def _contenders(models: Sequence[str], peers: Sequence[str]) -> Iterator[tuple[s
 
 
 def _ours(name: str) -> Forecaster:
-    model = load_model(name, level_array(), SEASON)
+    model = load_model(name, LEVELS, SEASON)
     return lambda panel: model.forecast(panel, HORIZON).quantiles.astype(np.float64)
 
 

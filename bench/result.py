@@ -109,11 +109,12 @@ def show_report(console: Console, report: Report, json_path: Path | None = None)
     for heading in ("cores", "median", "spread", "first call", "per second", *names):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("note", overflow="fold")
-    task = None
+    group = None
     for row in report.rows:
-        if task is not None and row.task != task:
+        begins = row.task.partition(":")[0]  # "first night: split" and "first night: read" stand together
+        if group is not None and begins != group:
             table.add_section()
-        task = row.task
+        group = begins
         times = (
             (_seconds(row.timing.median), f"{row.timing.spread:.0%}", _seconds(row.timing.first))
             if row.timing

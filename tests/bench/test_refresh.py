@@ -39,11 +39,14 @@ def test_a_night_becomes_a_row_for_each_stage_and_one_for_the_whole():
     )
     assert [row.task.split(": ")[1] for row in rows] == ["split", "read", "forecast", "report", "total"]
     assert [row.rate for row in rows] == [300.0, 600.0, 150.0, 1200.0, 100.0]
+    assert [bool(row.note) for row in rows] == [False, True, True, False, True]
+    assert "1.0 s of it around the run" in rows[-1].note
     assert rows[-1].figures == {"peak GiB": 3.0}
     (again,) = bench._rows_of(bench.Night("again", process, {"already": True}), 600, 30, "x", this_machine())
     assert again.task == "again: total"
 
 
+@pytest.mark.slow
 def test_the_whole_benchmark_measures_three_calls_and_polars(tmp_path: Path):
     report = bench.measure_refresh(
         this_machine(), Limits(1e9, 1e8, 1e8), tmp_path, 60, periods=60, model="seasonal-naive", repeats=1,
