@@ -25,6 +25,7 @@ __all__ = [
     "check",
     "check_renames",
     "good_rows",
+    "located",
     "no_rejects",
     "rejected_rows",
     "set_aside",
@@ -169,6 +170,8 @@ def parse(column: Column, dtype: pl.DataType) -> pl.Expr:
     if column.kind == "number":
         if dtype == pl.String:
             cell = cell.str.strip_chars()
+        if dtype == pl.String and column.sign == "share":
+            cell = cell.replace({"True": "1", "true": "1", "TRUE": "1", "False": "0", "false": "0", "FALSE": "0"})
         if dtype not in (pl.Float32, pl.Float64):
             cell = cell.cast(pl.Float64, strict=False)
         return cell.fill_nan(None)
@@ -208,9 +211,16 @@ def _final(column: Column) -> pl.Expr:
     if column.kind == "number":
         value = value.cast(pl.Float64)
         return pl.when(value.is_finite()).then(value).alias(column.name) if column.endless else value
+    if column.name == "location":
+        return located(value).alias(column.name)
     if column.kind == "text" and not column.required:
         return pl.when(value != "").then(value).alias(column.name)
     return value.cast(ARRIVALS) if column.kind == "arrivals" else value
+
+
+def located(location: pl.Expr) -> pl.Expr:
+    """Return the location, null where the row names none; `all` is the name of none."""
+    return pl.when(location.is_in(["", "all"]).not_()).then(location)
 
 
 def _dtype(column: Column) -> pl.DataType:

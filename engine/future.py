@@ -11,7 +11,16 @@ from pathlib import Path
 
 import polars as pl
 
-from fullshelf.engine.checks import BAD, as_rejects, check_renames, good_rows, no_rejects, rejected_rows, with_checks
+from fullshelf.engine.checks import (
+    BAD,
+    as_rejects,
+    check_renames,
+    good_rows,
+    located,
+    no_rejects,
+    rejected_rows,
+    with_checks,
+)
 from fullshelf.engine.commit import write_parquet
 from fullshelf.engine.fingerprints import Known, check_unchanged
 from fullshelf.engine.generations import META, Generation, SplitFile, load_one, write_meta
@@ -124,4 +133,4 @@ def _for_series(table: Table, scan: Scan, series: pl.DataFrame, values: tuple[st
 def _location(present: bool = True) -> pl.Expr:
     if not present:
         return pl.lit(None, pl.String).alias("location")
-    return pl.when(pl.col("location") != "").then(pl.col("location")).alias("location")
+    return located(pl.col("location")).alias("location")

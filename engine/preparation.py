@@ -269,15 +269,16 @@ def _renames(config: Config, table: Table) -> dict[str, str]:
         If a target is no column of the table, or two columns become one.
     """
     rename = config.columns.get(table.name, {})
+    unused = ORDINARY_COVARIATES if table.name in ("sales", "future") else ()
     for source, to in rename.items():
-        if to not in table.names():
+        if to not in (*table.names(), *unused):
             raise ConfigError(
                 f"columns.{table.name}: {source!r} is mapped to {to!r}, which this table does not have"
                 f"{nearest(to, table.names())}"
             )
     if len(set(rename.values())) < len(rename):
         raise ConfigError(f"columns.{table.name}: two columns are mapped to the same one")
-    return dict(rename)
+    return {source: to for source, to in rename.items() if to in table.names()}
 
 
 @once

@@ -176,6 +176,25 @@ def test_stock_outs_and_unknown_values_are_kept_apart_from_zero(shop: Shop) -> N
     assert "price" not in read
 
 
+def test_a_renamed_column_that_no_covariate_uses_is_left_alone(shop: Shop) -> None:
+    intake = shop.prepare(covariates=[], columns={"sales": {"price": "promo", "cost": "price"}})
+    assert intake.covariates == ()
+
+
+def test_all_is_the_name_of_no_location(shop: Shop) -> None:
+    terms = {"sku": ["a", "b"], "unit_cost": [1.0] * 2, "unit_price": [2.0] * 2, "lead_time": [1, 2]}
+    shop.put("supply", terms | {"location": ["all", "x"]})
+    shop.put("future", {"sku": ["a"], "location": ["all"], "date": [MONDAY + timedelta(21)], "price": [5.0]})
+    shop.put("events", {"date": [MONDAY], "location": ["all"], "event": ["fair"]})
+    intake = shop.prepare()
+    read = series(intake, 1)
+    assert [read[key]["supply"]["lead_time"] for key in sorted(read)] == [1, 1, 2]
+    assert [read["a", at]["ahead"] for at in ("x", "y")] == [[[5]], [[5]]]
+    assert intake.events is not None
+    assert intake.events["location"].to_list() == [None]
+    assert rejects(intake) == []
+
+
 def test_a_series_without_supply_is_named(shop: Shop) -> None:
     supply = {
         "sku": ["a", "b"],
@@ -400,7 +419,11 @@ def renamed(**columns: str) -> Any:
     [
         (none_usable, InputError, r"inputs.sales: none of 2 rows can be used in .*sales.parquet; was the export cut"),
         (no_rows, InputError, r"inputs.sales: no rows in .*sales.parquet"),
-        (renamed(prise="price"), InputError, "columns.sales: no file of this table has a column 'prise'"),
+        (
+            renamed(prise="price", colour="promo"),
+            InputError,
+            "columns.sales: no file of this table has a column 'prise'",
+        ),
         (renamed(price="pice"), ConfigError, "'price' is mapped to 'pice', which .* did you mean 'price'"),
         (renamed(sku="units", price="units"), ConfigError, "columns.sales: two columns are mapped to the same one"),
         (lambda s: {"covariates": ["prices"]}, InputError, "no sales file has a column 'prices'; did you mean 'price'"),

@@ -56,6 +56,15 @@ def test_csv_is_read_as_people_write_it(tmp_path: Path, text: str) -> None:
     assert good.select("sku", "date", "units").rows() == [("a", DAY, 1.0)]
 
 
+def test_a_share_may_be_true_or_false(tmp_path: Path) -> None:
+    text = (
+        "sku,date,units,in_stock\na,2024-01-31,1,True\na,2024-01-31,1,false\na,2024-01-31,1,0.5\na,2024-01-31,1,maybe"
+    )
+    result = read(csv(tmp_path, text))
+    assert result.good["in_stock"].to_list() == [1, 0, 0.5]
+    assert result.rejects["rule"].to_list() == ["in_stock_unreadable"]
+
+
 def test_packed_csv_is_read(tmp_path: Path) -> None:
     text = b"sku,date,units\na,2024-01-31,1\n"
     (tmp_path / "sales.csv.gz").write_bytes(gzip.compress(text))
