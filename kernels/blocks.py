@@ -36,6 +36,7 @@ def over_blocks(
     *,
     fixed: Sequence[object] = (),
     parallel: bool = False,
+    block: int = BLOCK,
 ) -> list[FloatArray]:
     """Apply `loop(*fixed, *arguments, *results)` to flat float64 blocks of the broadcast arguments.
 
@@ -51,6 +52,8 @@ def over_blocks(
         What the loop gets before the arrays, the same for all SKUs.
     parallel
         Use all of numba's threads (`numba.set_num_threads`) instead of one.
+    block
+        SKUs at a time; fewer than by default for loops that take long on a SKU, or most threads would have none.
 
     Returns
     -------
@@ -75,11 +78,11 @@ def over_blocks(
     answers = [np.empty(size) for _ in range(results)]
 
     def one_block(start: int) -> None:
-        stop = min(start + BLOCK, size)
+        stop = min(start + block, size)
         inputs = [_block(array, start, stop) for array in flat]
         loop(*fixed, *inputs, *[answer[start:stop] for answer in answers])
 
-    starts = range(0, size, BLOCK)
+    starts = range(0, size, block)
     threads = min(get_num_threads(), len(starts)) if parallel else 1
     if threads > 1:
         with ThreadPoolExecutor(threads) as pool:

@@ -124,7 +124,8 @@ def _path_cost(
         for j in range(life):
             position += shelf[j]
         if expected > 0.0 and lead > 0:
-            spare[:] = shelf
+            for j in range(life):
+                spare[j] = shelf[j]
             position -= estimated_waste(spare, life, coming, lead, expected, lifo)
         order = max(np.floor(level - position + 0.5), 0.0)
         coming[lead] = order

@@ -96,7 +96,6 @@ def live_through(
         for a in range(coming.shape[1]):
             on_order += coming[s, a]
         total = sums[s]
-        total[:] = 0.0
         demanded = sold = missed = thrown_away = arrived = orders = stock_outs = held = 0.0
         until_review = 0
         broken = False
@@ -121,7 +120,8 @@ def live_through(
                         soon[i] = coming[s, t + i] if t + i < coming.shape[1] else 0.0
                         if 0 <= t + i - lead < t:
                             soon[i] += placed[t + i - lead]
-                    spare[:] = shelf
+                    for j in range(life):  # a copied slice would compile its error message, for seconds
+                        spare[j] = shelf[j]
                     position -= estimated_waste(spare, life, soon[:n], n, expected, lifo)
                 order = wanted(position, point, target, quantity, most)
                 if order > 0.0:
@@ -165,8 +165,11 @@ def live_through(
                 stock_outs += need > 0.0
                 held += stock
         if broken:
-            total[:] = np.nan
-            trace[s] = np.nan
+            for j in range(total.size):
+                total[j] = np.nan
+            for row in range(trace.shape[1]):
+                for t in range(trace.shape[2]):
+                    trace[s, row, t] = np.nan
             continue
         total[0] = demanded
         total[1] = sold
@@ -180,6 +183,8 @@ def live_through(
         total[9] = supply.order_cost * orders
         total[10] = supply.waste_cost * thrown_away
         total[11] = held / (score_to - score_from + 1)
-        total[12] = np.sum(shelf)
+        total[12] = 0.0
+        for j in range(shelf.size):
+            total[12] += shelf[j]
         total[13] = on_order
         total[14] = owed
