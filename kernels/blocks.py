@@ -21,6 +21,9 @@ FloatArray = NDArray[np.float64]
 BLOCK = 32_768
 """SKUs in one block: 256 KiB an argument, so that a handful of arguments stays in the second-level cache."""
 
+LEAST = 32
+"""SKUs in the smallest block that a thread is started for."""
+
 __all__ = ["FloatArray", "floats", "over_blocks"]
 
 
@@ -82,9 +85,11 @@ def over_blocks(
         inputs = [_block(array, start, stop) for array in flat]
         loop(*fixed, *inputs, *[answer[start:stop] for answer in answers])
 
+    threads = get_num_threads() if parallel else 1
+    if threads > 1:  # a few blocks for each thread, so that all end at about the same time
+        block = min(block, max(size // (4 * threads), LEAST))
     starts = range(0, size, block)
-    threads = min(get_num_threads(), len(starts)) if parallel else 1
-    if threads > 1:
+    if threads > 1 and len(starts) > 1:
         with ThreadPoolExecutor(threads) as pool:
             for _ in pool.map(one_block, starts):
                 pass

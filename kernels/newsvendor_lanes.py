@@ -14,9 +14,12 @@ from fullshelf.kernels.poisson import poisson_losses, poisson_quantile
 __all__ = ["normal_lanes", "poisson_lanes"]
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
-WALK = 64.0  # mean up to which Poisson probabilities are added up from 0
-TABLE = 256
+WALK = 256.0  # mean up to which Poisson probabilities are added up from 0
+BINS = 64
+SHORT = 64.0  # mean up to which that takes so little that SKUs are not sorted for it
+TABLE = 512
 RECIPROCALS = 1.0 / np.arange(1.0, TABLE + 1.0)
 ROOT_TWO_PI = 2.5066282746310002
 
@@ -127,8 +130,8 @@ def walk(lanes: FloatArray, n: int) -> None:
             lanes[UNITS + i] = units + 1.0 if on else units
 
 
-@loop
-def poisson_lanes(
+@core
+def poisson_chunks(
     mean: FloatArray,
     under: FloatArray,
     over: FloatArray,
@@ -138,7 +141,7 @@ def poisson_lanes(
     leftover: FloatArray,
     cost: FloatArray,
 ) -> None:
-    """Fill the results of `fullshelf.kernels.newsvendor.poisson`."""
+    """Solve chunk by chunk, each as long as its largest mean takes."""
     lanes = np.empty(5 * LANES)
     scale = np.empty(LANES)
     scale_bits = scale.view(np.int64)
@@ -186,3 +189,58 @@ def poisson_lanes(
                     short[i], left[i] = poisson_losses(k[i], m[i], mass, below, above)
         for i in range(n):
             money[i] = cu[i] * short[i] + (0.0 if left[i] == np.inf else co[i] * left[i])
+
+
+@core
+def bin_of(mean: float) -> int:
+    """Return the number of the bin of means that walk about equally far; any bin where there is no walk."""
+    size = mean if mean > 0.0 else 0.0  # NaN as well
+    return int((size if size < WALK else WALK) * (BINS / WALK))
+
+
+@core
+def by_size(mean: FloatArray, order: IntArray) -> None:
+    """Fill `order` with the SKUs by the rough size of their means: lanes that walk together should be done together."""
+    starts = np.zeros(BINS + 2, dtype=np.int64)
+    for i in range(mean.size):
+        starts[bin_of(mean[i]) + 1] += 1
+    for j in range(1, starts.size):
+        starts[j] += starts[j - 1]
+    for i in range(mean.size):
+        size = bin_of(mean[i])
+        order[starts[size]] = i
+        starts[size] += 1
+
+
+@loop
+def poisson_lanes(
+    mean: FloatArray,
+    under: FloatArray,
+    over: FloatArray,
+    ratio: FloatArray,
+    quantity: FloatArray,
+    shortage: FloatArray,
+    leftover: FloatArray,
+    cost: FloatArray,
+) -> None:
+    """Fill the results of `fullshelf.kernels.newsvendor.poisson`."""
+    largest = 0.0
+    for i in range(mean.size):
+        largest = mean[i] if mean[i] > largest else largest
+    if mean.size <= LANES or largest <= SHORT:
+        poisson_chunks(mean, under, over, ratio, quantity, shortage, leftover, cost)
+        return
+    # Large means among small ones would hold up their chunks: measured 430 ns for each SKU with means from 1 to 100,
+    # in order of size 60 ns, of which sorting and copying take 15.
+    order = np.empty(mean.size, dtype=np.int64)
+    by_size(mean, order)
+    copies = np.empty((8, mean.size))
+    for i in range(mean.size):
+        s = order[i]
+        copies[0, i], copies[1, i], copies[2, i] = mean[s], under[s], over[s]
+    m, cu, co, p = copies[0], copies[1], copies[2], copies[3]
+    poisson_chunks(m, cu, co, p, copies[4], copies[5], copies[6], copies[7])
+    for i in range(mean.size):
+        s = order[i]
+        ratio[s], quantity[s], shortage[s] = copies[3, i], copies[4, i], copies[5, i]
+        leftover[s], cost[s] = copies[6, i], copies[7, i]

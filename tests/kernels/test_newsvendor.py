@@ -61,7 +61,7 @@ def test_lanes_give_what_the_scalar_cores_give_one_by_one(family):
     rng = np.random.default_rng(3)
     n = 1000
     mean, spread = rng.gamma(0.4, 60.0, n), rng.gamma(1.0, 10.0, n)
-    mean[:5] = [0.0, 64.0, 65.0, 1e6, 3.0]
+    mean[:5] = [0.0, 64.0, 257.0, 1e6, 256.0]
     spread[5:7] = 0.0
     under, over = 10.0 ** rng.uniform(-3, 6, n), 10.0 ** rng.uniform(-6, 3, n)
     demand = Demand.poisson(mean) if family == "poisson" else Demand.normal(mean, spread)
@@ -84,6 +84,15 @@ def test_lanes_give_what_the_scalar_cores_give_one_by_one(family):
         )
         assert alone.quantity == answer.quantity[i]
         assert alone.cost == answer.cost[i]
+
+
+def test_poisson_means_of_any_kind_in_one_block_do_not_touch_each_other():
+    mean = np.tile([np.nan, -3.0, np.inf, 0.0, 0.4, 63.0, 200.0, 9000.0], 100)
+    answer = newsvendor.poisson(mean, 9.0, 1.0)
+    expected = [np.nan, np.nan, np.nan, 0.0, 1.0, *st.poisson.ppf(0.9, [63.0, 200.0, 9000.0])]
+    np.testing.assert_array_equal(answer.quantity, np.tile(expected, 100))
+    np.testing.assert_array_equal(np.isnan(answer.cost), np.isnan(answer.quantity))
+    assert (answer.critical_ratio == 0.9).all()
 
 
 def test_ratios_up_to_one_in_a_billion_short_keep_their_digits():
