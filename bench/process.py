@@ -22,7 +22,7 @@ import json, os, sys
 child = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
 _, status, usage = os.wait4(child, 0)
 with open(sys.argv[1], "w") as file:
-    json.dump([os.waitstatus_to_exitcode(status), usage.ru_maxrss], file)
+    json.dump([os.waitstatus_to_exitcode(status), usage.ru_maxrss, usage.ru_utime + usage.ru_stime], file)
 """
 
 
@@ -33,6 +33,7 @@ class Finished:
     returncode: int
     seconds: float
     peak_bytes: int  # largest resident set of the process itself
+    cpu_seconds: float  # over all its threads; on a busy machine it says more than `seconds`
     output: str  # stdout and stderr together
 
 
@@ -65,6 +66,6 @@ def run_measured(command: Sequence[str], environment: Mapping[str, str] | None =
         text = output.read_text(errors="replace")
         if not answer.exists():
             raise OSError(f"cannot start {command[0]!r}: {text.strip()}")
-        returncode, peak = json.loads(answer.read_text())
+        returncode, peak, cpu = json.loads(answer.read_text())
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in KiB on Linux, in bytes on macOS
-    return Finished(returncode, seconds, int(peak) * unit, text)
+    return Finished(returncode, seconds, int(peak) * unit, cpu, text)

@@ -27,7 +27,12 @@ from fullshelf.engine.simulate import Marketplace, simulate_marketplace
 SERIES = {"small": 20_000, "full": 200_000}
 PERIODS = 365
 SEED = 11
-WALL = ("split", "report", "total")  # what the clock of a run measures once; other stages add up over its threads
+WALL = (
+    "split",
+    "allocate",
+    "report",
+    "total",
+)  # what the clock of a run measures once; other stages add up over its threads
 
 READING = (
     "Stages from run.json; rows per second always count all rows of the marketplace. split is the wall time of "
@@ -167,7 +172,7 @@ def _rows_of(night: Night, rows: int, series: int, size: str, machine: Machine) 
             note = "" if stage in WALL else "added up over threads"
             yield Row(f"{night.name}: {stage}", OURS, size, rows, "rows", once(spent), cores, note=note)
     whole = once(night.process.seconds)
-    peak = {"peak GiB": night.process.peak_bytes / 2**30}
+    peak = {"peak GiB": night.process.peak_bytes / 2**30, "CPU s": night.process.cpu_seconds}
     note = f"{series / whole.median:,.0f} series/s from the shell, {whole.median - inside:.1f} s of it around the run"
     yield Row(f"{night.name}: total", OURS, size, rows, "rows", whole, machine.threads, peak, note)
 

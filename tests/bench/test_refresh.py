@@ -31,7 +31,7 @@ def test_a_refresh_that_fails_is_an_error_with_its_message(tmp_path: Path):
 
 def test_a_night_becomes_a_row_for_each_stage_and_one_for_the_whole():
     seconds = {"split": 2.0, "read": 1.0, "forecast": 4.0, "report": 0.5, "total": 5.0}
-    process = Finished(0, 6.0, 3 << 30, "")
+    process = Finished(0, 6.0, 3 << 30, 11.0, "")
     rows = list(
         bench._rows_of(
             bench.Night("first night", process, {"already": False, "seconds": seconds}), 600, 30, "x", this_machine()
@@ -41,7 +41,7 @@ def test_a_night_becomes_a_row_for_each_stage_and_one_for_the_whole():
     assert [row.rate for row in rows] == [300.0, 600.0, 150.0, 1200.0, 100.0]
     assert [bool(row.note) for row in rows] == [False, True, True, False, True]
     assert "1.0 s of it around the run" in rows[-1].note
-    assert rows[-1].figures == {"peak GiB": 3.0}
+    assert rows[-1].figures == {"peak GiB": 3.0, "CPU s": 11.0}
     (again,) = bench._rows_of(bench.Night("again", process, {"already": True}), 600, 30, "x", this_machine())
     assert again.task == "again: total"
 
