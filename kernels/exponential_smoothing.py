@@ -24,8 +24,9 @@ LEVEL = (0.03, 0.1, 0.25, 0.45, 0.7, 0.95)  # alpha
 # phi, beta / alpha: none, two damped trends, and a level that partly returns after a shock (beta below 0).
 TREND = ((0.0, 0.0), (0.8, 0.3), (0.95, 0.1), (0.9, -0.09))
 SEASONAL = (0.0, 0.15, 0.5)  # gamma / (1 - alpha)
-TREND_PENALTY = 8.0  # in units of -2 log likelihood
-SEASON_PENALTY = 4.0  # the same, for indices that change
+LEVEL_PENALTY = 2.0  # times alpha, in units of -2 log likelihood: a steady level is the likelier one
+TREND_PENALTY = 8.0
+SEASON_PENALTY = 4.0  # for indices that change
 
 
 @core
@@ -167,7 +168,8 @@ def _smooth(
         _pass(x, observed, step, setting, state, seasonal, error)
     weight, penalty = np.empty(G), np.empty(G)
     for g in range(G):
-        penalty[g] = TREND_PENALTY if setting[1, g] != 0.0 else 0.0
+        penalty[g] = LEVEL_PENALTY * setting[0, g]
+        penalty[g] += TREND_PENALTY if setting[1, g] != 0.0 else 0.0
         penalty[g] += SEASON_PENALTY if setting[3, g] > 0.0 else 0.0
     best = weigh_settings(error, count, 1e-12 * size + 1e-300, penalty, weight)
     for phase in range(m):

@@ -5,6 +5,7 @@ from scipy import stats
 from fullshelf.kernels.deseasonalise import seasonal_indices
 from fullshelf.kernels.exponential_smoothing import (
     LEVEL,
+    LEVEL_PENALTY,
     SEASON_PENALTY,
     SEASONAL,
     TREND,
@@ -82,7 +83,9 @@ def slow_smooth(x, season, H):
                             errors[h].append(ages[t + h] * (x[t + h] - one.ahead(t, h)) ** 2)
                 logs = [np.log(sum(e) / sum(ages[h if h > 1 else 0 :])) for h, e in errors.items()]
                 criterion = sum(ages) * np.mean(logs)
-                criterion += TREND_PENALTY * (constants[1] != 0) + SEASON_PENALTY * (constants[3] > 0)
+                criterion += (
+                    LEVEL_PENALTY * alpha + TREND_PENALTY * (constants[1] != 0) + SEASON_PENALTY * (constants[3] > 0)
+                )
                 rows.append((criterion, one, constants, sum(errors[1]), fitted))
     least = min(r[0] for r in rows)
     weights = np.array([np.exp(-0.5 * (r[0] - least)) for r in rows])
