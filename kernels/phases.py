@@ -11,7 +11,9 @@ __all__ = ["phase_factors"]
 
 LONGEST = 26  # seasons looked at, where a season is short
 CLEARLY = 0.5  # standard deviations of chance that a season must stand out by
-TYPICAL = 0.25  # variance of phase factors believed in before any evidence: half of the mean up or down
+USUAL = 0.05  # variance of phase factors expected before any evidence, ± SURE
+SURE = 0.1
+DOUBT = 0.3  # seasons' worth of noise as large as all variation that are believed in before any is seen
 
 
 @core
@@ -21,9 +23,10 @@ def phase_factors(
     """Write the factor of each phase: `factors[h % season]` belongs to h periods after the first unknown one.
 
     Sales are compared with a centred moving level over one season, by phase. The factors' differences from 1 are
-    multiplied by a share between 0 and 1: the positive-part James-Stein weight, made stricter by half a standard
-    deviation of the F statistic, and never above what a prior variance of 0.25 against the noise of a factor allows.
-    So chance alone makes no season, and short, lumpy histories make little.
+    multiplied by t / (t + c): c is the variance that chance alone gives a factor, and t the variance of true factors,
+    a compromise between what was seen beyond chance and the prior 0.05 ± 0.1, weighted by their precisions. Where the
+    F statistic is less than half a standard deviation above 1 there is no season. So chance alone makes hardly any, and
+    short, lumpy histories make little.
 
     Parameters
     ----------
@@ -76,28 +79,33 @@ def phase_factors(
     if ups <= 0.0 or downs <= 0.0:
         return
     ratio = ups / downs
-    within = 0.0
+    within = overall = 0.0
     count = 0
     phase = (first - W) % m
     for i in range(first, last):
         if expected[i] > 0.0:
             fitted = expected[i] * up[phase] / down[phase]
             within += (y[start + i] - fitted) ** 2 / expected[i]
+            overall += (y[start + i] - expected[i] * ratio) ** 2 / expected[i]
             count += 1
         phase = phase + 1 if phase + 1 < m else 0
     freedom = count - m - (last - first) / m
     if freedom < 1.0:
         return
-    noise = within / freedom  # variance of a phase's ratio = noise / down[phase]
+    # Where each phase sold once, its own value explains it wholly: part of all variation counts as noise.
+    noise = (within + DOUBT * m * overall / count) / (freedom + DOUBT * m)
     between = 0.0
     for j in range(m):
         if down[j] > 0.0:
             between += down[j] * (up[j] / down[j] - ratio) ** 2
-    between /= m - 1.0
-    if between <= 0.0:
+    chance = noise * m / downs
+    seen = between / (m - 1.0) * m / downs
+    if seen <= chance * (1.0 + CLEARLY * math.sqrt(2.0 / (m - 1.0) + 2.0 / freedom)):
         return
-    kept = 1.0 - noise / between * (1.0 + CLEARLY * math.sqrt(2.0 / (m - 1.0) + 2.0 / freedom))
-    kept = max(0.0, min(kept, TYPICAL / (TYPICAL + noise * m / downs)))
+    prior = 1.0 / (SURE * SURE)
+    precision = (m - 1.0) / (2.0 * seen * seen)
+    true = (prior * USUAL + precision * (seen - chance)) / (prior + precision)
+    kept = true / (true + chance)
     total = 0.0
     for j in range(m):
         if down[j] > 0.0:
