@@ -14,6 +14,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = ["PARTS", "in_parts", "shadow_prices"]
+
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 

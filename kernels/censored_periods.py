@@ -5,6 +5,8 @@ from numpy.typing import NDArray
 
 from fullshelf.kernels.compile import core
 
+__all__ = ["fill_censored"]
+
 
 @core
 def fill_censored(

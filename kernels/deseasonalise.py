@@ -5,6 +5,8 @@ from numpy.typing import NDArray
 
 from fullshelf.kernels.compile import core
 
+__all__ = ["seasonal_indices"]
+
 CAUTION = 2.0  # James and Stein have 1; but a season must not only have been, it must also return
 
 

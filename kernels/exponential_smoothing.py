@@ -17,6 +17,8 @@ from fullshelf.kernels.path_distribution import ERRORS, add_linear, add_logarith
 from fullshelf.kernels.setting_weights import HALF_LIFE, LOOK_AHEAD, horizons, weigh_settings
 from fullshelf.kernels.special import normal_quantile
 
+__all__ = ["exponential_smoothing"]
+
 Array = NDArray[np.float64]
 
 CONTEXT = 300  # newest periods that are read, or five seasons where that is more

@@ -47,6 +47,7 @@ RANDOM = 1
 
 __all__ = [
     "GAMMA",
+    "INVALID",
     "LOGNORMAL",
     "NEGATIVE_BINOMIAL",
     "NORMAL",

@@ -13,7 +13,8 @@ units on hand at the end of period L + r, and with a shelf life m throws away (q
 arrivals are taken in one step, for nothing happens between them that the total does not tell.
 
 Where neither lost sales nor shelf lives nor later arrivals matter (backorders, or L = 0) the requirement is the
-protection interval's demand less the inventory position, taken from the model's quantiles as they are.
+protection interval's demand less the inventory position, and where nothing is there and sales are lost it is the demand
+of the period of arrival: both are taken from the model's quantiles as they are.
 """
 
 import numpy as np
@@ -21,23 +22,14 @@ from numpy.typing import NDArray
 
 from fullshelf.kernels.compile import core, loop
 from fullshelf.kernels.demand_paths import TABLE, Nodes, common_share, draw_demand, fill_table
-from fullshelf.kernels.quantile_grid import complete, value_at, variance_of
+from fullshelf.kernels.quantile_grid import complete, variance_of
+
+__all__ = ["net_requirement"]
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 REVIEW_MARKS = 4  # ends of periods between two arrivals at which stock on hand is counted, at most
-
-
-def requirement_levels(levels: Array) -> Array:
-    """Return the levels (K,) of a requirement: 0, the forecast's, and 0.995 and 0.999 where those end before.
-
-    Examples
-    --------
-    >>> requirement_levels(np.array([0.5, 0.99])).tolist()
-    [0.0, 0.5, 0.99, 0.995, 0.999]
-    """
-    return np.concatenate([[0.0], levels, [tail for tail in (0.995, 0.999) if tail > levels[-1]]])
 
 
 @core
@@ -127,7 +119,7 @@ def net_requirement(
     levels: Array, single: NDArray[np.float32], running: NDArray[np.float32], rate: Array,
     first_lead: Ints, lead_weight: Array, review: Ints, life: Ints, lost: bool,
     holding: Array, waste: Array, on_hand: Array, owed: Array,
-    offsets: Ints, steps: Ints, units: Array, nodes: Nodes, at: Array,
+    offsets: Ints, steps: Ints, units: Array, nodes: Nodes,
     need: Array, outlast: Array, lost_before: Array,
 ) -> None:  # fmt: skip
     """Fill the requirement curves of S series.
@@ -152,17 +144,16 @@ def net_requirement(
         (S + 1,), (A,), (A,): arrivals on their way, at the start of which period, how much.
     nodes
         `demand_paths.path_nodes()`.
-    at
-        (K,) `requirement_levels(levels)`.
     need, outlast
-        (S, K) outputs at those levels: Z_R, and the mixture of all Z_r and Z_m that stands for what a
+        (S, K) outputs at the levels 0 and `levels`, K = Q + 1: Z_R, and the mixture of all Z_r and Z_m that stands for what a
         unit must outlast not to cost; weights holding × periods and waste.
     lost_before
         (S,) output: expected units lost before the arrival.
     """
     S, T, _ = running.shape
     W, N = lead_weight.shape[1], nodes.score.size
-    grid, curve = at[: levels.size + 1], np.empty(levels.size + 1)
+    grid, curve = np.zeros(levels.size + 1), np.empty(levels.size + 1)
+    grid[1:] = levels
     tables, total_table, sd, all_demand = np.empty((T, TABLE)), np.empty(TABLE), np.empty(T), np.empty((T, N))
     held, kept = np.empty((REVIEW_MARKS, N)), np.empty(N)
     needs, needs_weight = np.empty(W * N), np.empty(W * N)
@@ -173,10 +164,11 @@ def net_requirement(
         stride = (cycle + REVIEW_MARKS - 1) // REVIEW_MARKS
         certain = lead_weight[s, 0] == 1.0
         end = first_lead[s] + cycle
+        there = on_hand[s] - owed[s]
         late = False
         for j in range(mine.size):
             late = late or first_lead[s] + 2 <= mine[j] <= end
-        empty = on_hand[s] == 0.0 and owed[s] == 0.0 and mine.size == 0 and certain and life[s] == 0 and cycle == 1
+            there += amounts[j] if mine[j] <= end else 0.0
         exact = certain and life[s] == 0 and not late and (not lost or first_lead[s] == 0)
         lost_before[s] = 0.0
         if not exact or cycle > 1:
@@ -193,10 +185,16 @@ def net_requirement(
                     if k < lead + cycle:
                         sd[k] = np.sqrt(variance_of(grid, curve))
                 complete(levels, running[s, lead + cycle - 1], curve)
-                fill_table(grid, curve, nodes.table, total_table)
                 share = common_share(variance_of(grid, curve), sd[: lead + cycle])
+                scarce = lost and lead > 0 and there < rate[s] * lead
+                if scarce and cycle == 1:
+                    complete(levels, single[s, lead], curve)
+                fill_table(grid, curve, nodes.table, total_table)
                 demand = all_demand[:last]
-                draw_demand(tables[:last], total_table, sd[: lead + cycle], share, nodes, demand)
+                draw_demand(
+                    tables[:last], total_table, lead if scarce else 0, lead + cycle, sd, share,
+                    cycle == 1 or not scarce, nodes, demand,
+                )  # fmt: skip
                 beyond = rate[s] * max(0, lead + life[s] - last)
                 layer = max(rate[s] * review[s], on_hand[s] / max(1, -((1 - life[s]) // review[s])))
                 lost_before[s] += chance * follow_paths(
@@ -217,23 +215,16 @@ def net_requirement(
                     costs[c : c + N] = kept
                     costs_weight[c : c + N] = chance * nodes.weight * waste[s]
                     c += N
-            weighted_quantiles(needs[:n], needs_weight[:n], at, need[s])
+            weighted_quantiles(needs[:n], needs_weight[:n], grid, need[s])
             if c > n and costs_weight[:c].sum() > 0.0:
-                weighted_quantiles(costs[:c], costs_weight[:c], at, outlast[s])
+                weighted_quantiles(costs[:c], costs_weight[:c], grid, outlast[s])
             else:
                 outlast[s] = need[s]
-        if empty and not exact:
-            complete(levels, single[s, end - 1], curve)
-            for k in range(at.size):
-                need[s, k] = value_at(grid, curve, at[k])
-            outlast[s] = need[s]
-        if exact:
-            complete(levels, running[s, end - 1], curve)
-            position = on_hand[s] - owed[s]
-            for j in range(mine.size):
-                if mine[j] <= end:
-                    position += amounts[j]
-            for k in range(at.size):
-                need[s, k] = value_at(grid, curve, at[k]) - position
+        if exact or (there == 0.0 and owed[s] == 0.0 and certain and life[s] == 0 and cycle == 1):
+            if exact:
+                complete(levels, running[s, end - 1], curve)
+            else:
+                complete(levels, single[s, end - 1], curve)  # nothing is there and sales are lost until the arrival
+            need[s] = curve - there
             if cycle == 1:
                 outlast[s] = need[s]

@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 from fullshelf.kernels.compile import core, loop
 from fullshelf.kernels.quantile_grid import cdf_at, excess_at, value_at
 
+__all__ = ["best_quantity", "cost_at", "lots_of"]
+
 Array = NDArray[np.float64]
 
 CERTAIN = 1.0 - 1e-9  # highest level asked of a curve: what costs nothing to hold is still not ordered without end

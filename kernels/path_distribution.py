@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from fullshelf.kernels.compile import core
 
+__all__ = ["ERRORS", "add_linear", "add_logarithmic", "clear", "settle"]
+
 Array = NDArray[np.float64]
 
 ERRORS = 100  # newest errors that shape the quantiles

@@ -21,6 +21,20 @@ from numpy.typing import NDArray
 
 from fullshelf.kernels.compile import core, loop
 
+__all__ = [
+    "cdf_at",
+    "complete",
+    "excess_at",
+    "grid_cdf",
+    "grid_excess",
+    "grid_quantile",
+    "knots",
+    "mean_of",
+    "tail_scale",
+    "value_at",
+    "variance_of",
+]
+
 Array = NDArray[np.float64]
 
 

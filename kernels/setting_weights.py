@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from fullshelf.kernels.compile import core
 
+__all__ = ["HALF_LIFE", "LOOK_AHEAD", "horizons", "weigh_settings"]
+
 Array = NDArray[np.float64]
 
 HALF_LIFE = 60.0  # periods after which an error counts half

@@ -10,6 +10,8 @@ import math
 from fullshelf.kernels.compile import core
 
 __all__ = [
+    "SQRT_HALF",
+    "SQRT_TWO_PI",
     "deviance",
     "divergence",
     "normal_cdf",
