@@ -151,12 +151,12 @@ def _blend(
     whole: NDArray[np.bool_],
 ) -> Forecasts:
     weights = _weights(histories, horizon, season, levels, smooth)
-    q, total, mean = _members(histories, ahead, horizon, season, levels, smooth)
-    return (
-        average_forecasts(weights, whole, q),
-        average_forecasts(weights, whole, total),
-        np.einsum("ms,msh->sh", weights, mean).astype(np.float32),
-    )
+    member_quantiles, member_totals, member_means = _members(histories, ahead, horizon, season, levels, smooth)
+    quantiles = average_forecasts(weights, whole, member_quantiles)
+    cumulative = average_forecasts(weights, whole, member_totals)
+    cumulative[:, 0] = quantiles[:, 0]  # the same, but for rounding
+    np.maximum.accumulate(cumulative, axis=1, out=cumulative)
+    return quantiles, cumulative, np.einsum("ms,msh->sh", weights, member_means).astype(np.float32)
 
 
 def auto(

@@ -22,14 +22,14 @@ WINDOW = 128  # newest differences that are read, or four seasons where that is 
 
 @core
 def _last_season(y: Single, exposure: Array, m: int, last: Array) -> None:
-    """Write the newest value of each phase that was in stock; where none was, the largest sale of that phase."""
+    """Write the newest value of each phase that was in stock, or what was sold since if that is more."""
     n = y.size
     for j in range(m):
         best = 0.0
         t = n - m + j
         while t >= 0:
             if exposure[t] > 0.0:
-                best = max(best, y[t] / exposure[t]) if exposure[t] < 1.0 else y[t] / exposure[t]
+                best = max(best, y[t] / exposure[t])
                 if exposure[t] >= 1.0:
                     break
             else:
@@ -128,9 +128,10 @@ def _series(
             low = max(0.0, (value + ahead_seasons * shape[j]) * scale)
             sum_low = max(0.0, total + spread * shape[j] * relative)
             quantiles[h, j] = math.floor(low + 0.5) if counts else low
-            cumulative[h, j] = math.floor(sum_low + 0.5) if counts else sum_low
-            if h:
-                cumulative[h, j] = max(cumulative[h, j], cumulative[h - 1, j])
+            if h == 0:
+                cumulative[h, j] = quantiles[h, j]
+            else:
+                cumulative[h, j] = max(cumulative[h - 1, j], math.floor(sum_low + 0.5) if counts else sum_low)
 
 
 @loop
