@@ -84,6 +84,26 @@ SHARED = Path("../shared")
 
 
 @app.command()
+def kernels(
+    size: SizeOption = Size.SMALL,
+    only: Annotated[list[str] | None, typer.Option(help="part of a kernel's name; may be repeated")] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Measure the inventory kernels: SKUs per second on 1 and 2 threads, beside stockpyl and the memory bandwidth."""
+    from fullshelf.bench.kernel_problems import PROBLEMS
+    from fullshelf.bench.kernels import SIZES, measure_kernels
+
+    chosen = [problem for problem in PROBLEMS if not only or any(part in problem.name for part in only)]
+    if not chosen:
+        raise typer.BadParameter(f"no kernel is called {only}; there are: {', '.join(p.name for p in PROBLEMS)}")
+    _run(
+        lambda machine, limits, say: measure_kernels(machine, limits, SIZES[size], problems=chosen, say=say),
+        json_file,
+        packages=("stockpyl", "inventorize", "scipy"),
+    )
+
+
+@app.command()
 def accuracy(
     shared: SharedData = SHARED,
     model: Annotated[list[str] | None, typer.Option(help="demand model; may be repeated")] = None,

@@ -125,7 +125,7 @@ def _cost_of(
     for j in range(S - s):
         spent[j] = _renewed(spent, j, _g(s + 1 + j, first, g, h, p), one_first, one, some)
         lived[j] = _renewed(lived, j, 1.0, one_first, one, some)
-    return (k + spent[S - s - 1]) / lived[S - s - 1]
+    return float((k + spent[S - s - 1]) / lived[S - s - 1])
 
 
 @core
