@@ -77,16 +77,21 @@ def _lots(
     moq: FloatArray,
     quantity: FloatArray,
     cost: FloatArray,
+    backordered: FloatArray,
+    cycle: FloatArray,
 ) -> None:
     for i in range(demand.size):
-        quantity[i] = cost[i] = math.nan
+        quantity[i] = cost[i] = backordered[i] = cycle[i] = math.nan
         carry = effective_holding_cost(demand[i], holding[i], backorder[i], production[i])
         ordering = order_cost[i] * demand[i]
         size = pack[i]
         if not (carry == carry and order_cost[i] >= 0.0 and size >= 0.0 and moq[i] >= 0.0):
             continue
+        waiting = 0.0 if holding[i] == 0.0 or backorder[i] == math.inf else holding[i] / (holding[i] + backorder[i])
         if demand[i] == 0.0:
             quantity[i] = cost[i] = 0.0
+            backordered[i] = waiting
+            cycle[i] = math.inf
             continue
         if ordering == 0.0 and carry == 0.0:
             continue
@@ -101,6 +106,8 @@ def _lots(
             best = high if lot_cost_of(high, ordering, carry) < lot_cost_of(low, ordering, carry) else low
         quantity[i] = best
         cost[i] = lot_cost_of(best, ordering, carry)
+        backordered[i] = waiting
+        cycle[i] = best / demand[i]
 
 
 def economic_order_quantity(
@@ -149,18 +156,7 @@ def economic_order_quantity(
     [500.0, 288.0, 400.0]
     """
     arguments = [order_cost, demand, holding_cost, backorder_cost, production_rate, pack_size, moq]
-    quantity, cost = over_blocks(_lots, arguments, 2, parallel=parallel)
-    return _lot(quantity, cost, demand, holding_cost, backorder_cost)
-
-
-def _lot(
-    quantity: FloatArray, cost: FloatArray, demand: ArrayLike, holding_cost: ArrayLike, backorder_cost: ArrayLike
-) -> Lot:
-    holding, backorder = floats(holding_cost), floats(backorder_cost)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = np.where((holding == 0.0) | np.isinf(backorder), 0.0, holding / (holding + backorder))
-        cycle = np.where(floats(demand) > 0.0, quantity / floats(demand), np.where(np.isnan(cost), np.nan, np.inf))
-    return Lot(quantity, cost, np.where(np.isnan(cost), np.nan, share)[()], cycle[()])
+    return Lot(*over_blocks(_lots, arguments, 4, parallel=parallel))
 
 
 def lot_cost(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fullshelf.kernels.blocks import FloatArray, floats
+from fullshelf.kernels.blocks import FloatArray
 from fullshelf.kernels.compile import core, loop
 from fullshelf.kernels.distributions import Demand
 from fullshelf.kernels.families import NEGATIVE_BINOMIAL, POISSON, losses, mean_of, optimum, tails
@@ -71,19 +71,24 @@ def _lots(
     order: FloatArray,
     cost: FloatArray,
     saving: FloatArray,
+    shortage: FloatArray,
+    leftover: FloatArray,
 ) -> None:
     for i in range(a.size):
         cu, co, stock, size = under[i], over[i], position[i], pack[i]
-        order[i] = cost[i] = saving[i] = math.nan
+        order[i] = cost[i] = saving[i] = shortage[i] = leftover[i] = math.nan
         if not (min(cu, co) >= 0.0 and cu + co > 0.0 and order_cost[i] >= 0.0 and size >= 0.0 and moq[i] >= 0.0):
             continue
         wanted = optimum(family, a[i], b[i], cu / (cu + co), co / (cu + co))[0] - stock
-        nothing = expected_cost(family, a[i], b[i], stock, cu, co)
+        short, left = losses(family, a[i], b[i], stock)
+        nothing = cu * short + co * left
         if not (wanted == wanted and nothing == nothing and max_stock[i] == max_stock[i]):
             continue
         order[i] = 0.0
         cost[i] = nothing
         saving[i] = 0.0
+        shortage[i] = short
+        leftover[i] = left
         room = max_stock[i] - stock
         if size > 0.0:
             least = size * max(math.ceil(moq[i] / size), 1.0)
@@ -91,16 +96,20 @@ def _lots(
             first = size * math.floor(wanted / size) if abs(wanted) < math.inf else wanted
         else:
             least, most, first = moq[i], room, wanted
+        tried = 0.0
         for step in range(2 if size > 0.0 else 1):
             candidate = min(max(first + step * size, least), most)
-            if candidate < least or candidate <= 0.0 or candidate == order[i]:
+            if candidate < least or candidate <= 0.0 or candidate == tried:
                 continue
-            after = expected_cost(family, a[i], b[i], stock + candidate, cu, co) if candidate < math.inf else 0.0
-            after += order_cost[i]
+            tried = candidate
+            short, left = losses(family, a[i], b[i], stock + candidate)
+            after = cu * short + (co * left if co > 0.0 else 0.0) + order_cost[i]
             if after < cost[i]:
                 order[i] = candidate
                 cost[i] = after
                 saving[i] = nothing - after
+                shortage[i] = short
+                leftover[i] = left
 
 
 def lot_order(
@@ -150,9 +159,7 @@ def lot_order(
     (24.0, 8.876)
     """
     arguments = [underage_cost, overage_cost, inventory_position, order_cost, pack_size, moq, max_stock]
-    order, cost, saving = demand.over_blocks(_lots, arguments, 3, parallel=parallel)
-    after = floats(inventory_position) + order
-    return LotOrder(order, cost, saving, demand.loss(after), demand.leftover(after))
+    return LotOrder(*demand.over_blocks(_lots, arguments, 5, parallel=parallel))
 
 
 @loop
