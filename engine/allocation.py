@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from fullshelf.engine.limits import Limit
 from fullshelf.engine.shard_orders import Responder
-from fullshelf.kernels.allocation import PARTS, shadow_prices
+from fullshelf.kernels.allocation import PARTS, ROOM, shadow_prices
 
 Array = NDArray[np.float64]
 
@@ -40,13 +40,13 @@ class Allocation:
 
 def allocate(orders: Responder, limits: Sequence[Limit]) -> Allocation:
     """Share out the limits; afterwards every shard's quantities are final."""
-    room = np.array([PARTS if limit.amount > 0 else 0 for limit in limits], dtype=np.int64)
+    room = np.array([ROOM if limit.amount > 0 else 0 for limit in limits], dtype=np.int64)
     scale = np.array([limit.amount / PARTS if limit.amount > 0 else 1 / PARTS for limit in limits])
     wanted = orders.use(np.zeros(len(limits)))
     low, high = shadow_prices(orders.use, room, orders.ceilings())
     orders.settle(low, high)
     if not high.any():
-        return Allocation(tuple(limits), high, wanted * scale, wanted * scale)
+        return Allocation(tuple(limits), high, *[(wanted * scale).astype(np.float64)] * 2)
     begin, end = 0.0, 1.0
     for _ in range(8):
         shares = np.linspace(begin, end, 9)
@@ -57,7 +57,7 @@ def allocate(orders: Responder, limits: Sequence[Limit]) -> Allocation:
             break
         begin, end = float(shares[last]), float(shares[last + 1])
     orders.fix(begin)
-    used = orders.mixed_use(np.array([begin]))[0]
+    used = orders.mixed_use(np.array([begin]))[0].astype(np.int64)
     for _ in range(ROUNDS):
         offers = orders.offers(room - used, OFFERS)
         taken = []
@@ -68,4 +68,4 @@ def allocate(orders: Responder, limits: Sequence[Limit]) -> Allocation:
         if not taken:
             break
         orders.accept(offers.place[taken])
-    return Allocation(tuple(limits), high, wanted * scale, used * scale)
+    return Allocation(tuple(limits), high, (wanted * scale).astype(np.float64), used * scale)

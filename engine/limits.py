@@ -31,12 +31,9 @@ class Limit:
         if field != "all":
             name = pl.col(field)
             inside = (name == value) | (name.str.starts_with(value + "/") if field == "category" else pl.lit(False))
+        claim = pl.when(inside).then(each).otherwise(0.0).fill_null(0.0).cast(pl.Float64)
         table = supply.with_columns(location=keys["location"])
-        return (
-            table.select(pl.when(inside).then(each).otherwise(0.0).fill_null(0.0).cast(pl.Float64))
-            .to_series()
-            .to_numpy()
-        )
+        return table.with_columns(claim=claim)["claim"].to_numpy()
 
 
 def read_limits(table: pl.DataFrame) -> list[Limit]:

@@ -24,7 +24,7 @@ from fullshelf.engine.order_plan import OrderPlan
 from fullshelf.engine.reasons import reasons
 from fullshelf.engine.stock_position import StockPosition, stock_position
 from fullshelf.kernels.demand_paths import path_nodes
-from fullshelf.kernels.net_requirement import net_requirement, requirement_levels
+from fullshelf.kernels.net_requirement import net_requirement
 from fullshelf.kernels.order_policies import (
     best_orders,
     economic_lots,
@@ -38,6 +38,7 @@ from fullshelf.kernels.quantile_grid import grid_cdf
 Array = NDArray[np.float64]
 
 HIGHEST_RATIO = 0.9995  # beyond it a forecast's tail is a guess, even where a unit left over costs nothing
+CARRY = 0.9  # of a limit's price that a unit left over saves later; the rest is the risk that it will not be wanted
 POLICIES = ("order-up-to", "newsvendor", "reorder-point")
 
 
@@ -54,6 +55,7 @@ class Terms:
     max_stock: Array  # units, inf = none
     life: NDArray[np.int64]  # periods, 0 = keeps
     cycle: NDArray[np.int64]  # periods that an order can sell: the review period, or a shorter shelf life
+    single: NDArray[np.bool_]  # the shelf life ends before the next order arrives
     planned: NDArray[np.bool_]
 
 
@@ -74,6 +76,7 @@ class OrderProblem:
     lost_before: Array  # (S,) units of sales expected to be lost before the order arrives
     underage: Array  # (S,) currency per unit short that decides: the shortage cost, or what `service` implies
     overage: Array  # (S,) currency per unit left
+    deciding: Array  # (S,) the same, but enough to keep the ratio at or below HIGHEST_RATIO
     known: Array  # (S,) of `lost_sales_underage`
     carry: Array  # (S,) share of a price that a unit left over saves later
     smallest: Array  # (S,) units: MOQ, pack or economic lot
@@ -84,7 +87,7 @@ class OrderProblem:
         """Return the best order without packs and the order (S,), units, at a price (S,) per unit ordered."""
         free, quantity = np.empty_like(price), np.empty_like(price)
         best_orders(
-            self.levels, self.serve, self.outlast, self.same, self.underage, self.deciding_overage(), self.known,
+            self.levels, self.serve, self.outlast, self.same, self.underage, self.deciding, self.known,
             self.carry, price, self.terms.pack, self.smallest, self.trial, self.most, free, quantity,
         )  # fmt: skip
         return free, np.where(self.terms.planned, quantity, 0.0)
@@ -95,7 +98,7 @@ class OrderProblem:
         price = np.zeros(S) if price is None else price
         free, best = self.orders(price)
         quantity = best if quantity is None else quantity
-        overage = self.deciding_overage()
+        overage = self.deciding
         offset = reorder_offsets(
             self.levels, self.serve, self.outlast, self.underage, overage, self.known, self.carry, price,
             self.trial, free,
@@ -124,10 +127,6 @@ class OrderProblem:
         }
         policy = pl.Series(POLICIES).gather(self.policy)
         return OrderPlan(policy=policy, **numbers, reason=reasons(self, free, numbers))
-
-    def deciding_overage(self) -> Array:
-        """Overage cost that keeps the ratio at or below HIGHEST_RATIO."""
-        return np.maximum(self.overage, self.underage * ((1 - HIGHEST_RATIO) / HIGHEST_RATIO))
 
 
 def plan_orders(
@@ -159,14 +158,13 @@ def order_problem(
     terms = _terms(supply, demand)
     mean_lead = demand.periods - demand.review
     position = stock_position(stock, mean_lead)
-    kept_share = np.maximum(1.0 - demand.review / np.maximum(terms.life, 1), 0.0)
     lost, waste = settings.stockout == "lost", np.where(terms.life > 0, terms.waste, 0.0)
-    S, levels, totals = len(mean_lead), requirement_levels(demand.levels), demand.totals
+    S, levels, totals = len(mean_lead), np.concatenate([[0.0], demand.levels]), demand.totals
     need, outlast, lost_before = np.empty((S, levels.size)), np.empty((S, levels.size)), np.empty(S)
     net_requirement(
         demand.levels, totals.single, totals.running, totals.rate, demand.first_lead,
         demand.lead_weight, demand.review, terms.life, lost, terms.holding, waste, position.on_hand, position.owed,
-        position.offsets, position.steps, position.units, path_nodes(), levels, need, outlast, lost_before,
+        position.offsets, position.steps, position.units, path_nodes(), need, outlast, lost_before,
     )  # fmt: skip
     serve, underage, overage = need, terms.shortage, terms.holding * terms.cycle + waste
     if not lost:  # a backorder costs at the end of every period in which it is owed
@@ -176,8 +174,10 @@ def order_problem(
     if settings.policy == "newsvendor":
         overage = np.where(terms.life > 0, overage, overage + terms.waste)
     same = (serve == outlast).all(axis=1)
-    if settings.service is not None:
-        underage = underage_for_service(levels, serve, outlast, overage, settings.service)
+    deciding = np.maximum(overage, underage * ((1 - HIGHEST_RATIO) / HIGHEST_RATIO))
+    if settings.service is not None:  # any overage will do: the underage is made to fit
+        deciding = np.where(overage > 0, overage, 1.0)
+        underage = underage_for_service(levels, serve, outlast, deciding, settings.service)
     known = np.ones(S)
     if lost and settings.service is None:
         before, covered = demand.mean * (mean_lead / demand.periods), np.zeros(S)
@@ -189,8 +189,8 @@ def order_problem(
     return OrderProblem(
         terms=terms, demand=demand, position=position, reported=stock["known"].to_numpy(), policy=policy, levels=levels,
         need=need, serve=serve, outlast=outlast, same=same, lost_before=lost_before, underage=underage,
-        overage=overage, known=known, carry=np.where(terms.life > 0, kept_share, 1.0), smallest=smallest, trial=trial,
-        most=room,
+        overage=overage, deciding=deciding, known=known, carry=np.where(terms.single, 0.0, CARRY),
+        smallest=smallest, trial=trial, most=room,
     )  # fmt: skip
 
 
@@ -212,6 +212,7 @@ def _terms(supply: pl.DataFrame, demand: LeadTimeDemand) -> Terms:
         max_stock=column("max_stock", np.inf),
         life=life.astype(np.int64),
         cycle=np.where(life > 0, np.minimum(life, demand.review), demand.review).astype(np.int64),
+        single=(life > 0) & (life <= demand.review),
         planned=supply["planned"].to_numpy(),
     )
 
@@ -220,19 +221,18 @@ def _policy(
     terms: Terms, demand: LeadTimeDemand, settings: PlanSettings, room: Array
 ) -> tuple[NDArray[np.int64], Array, Array]:
     """Return each series' policy, the smallest order that it places, and the same before rounding to packs."""
-    single = (terms.life > 0) & (terms.life <= demand.review)
     rate = demand.totals.rate
     longest = np.minimum(np.where(terms.life > 0, rate * terms.life / 2, np.inf), room)
     lot = economic_lots(terms.order_cost, rate, terms.holding, longest)
     match settings.policy:
         case "newsvendor":
-            chosen = np.full(single.shape, 1)
+            chosen = np.ones(rate.size)
         case "order-up-to":
-            chosen = np.zeros(single.shape, dtype=np.int64)
+            chosen = np.zeros(rate.size)
         case "reorder-point":
-            chosen = np.where(single, 1, 2)
+            chosen = np.where(terms.single, 1, 2)
         case _:
             pays = (whole_packs(lot, terms.pack) > terms.moq) & (lot > rate * demand.review)
-            chosen = np.where(single, 1, np.where(pays, 2, 0))
+            chosen = np.where(terms.single, 1, np.where(pays, 2, 0))
     lot = np.where(chosen == 2, lot, 0.0)
     return chosen.astype(np.int64), np.maximum(whole_packs(lot, terms.pack), terms.moq), np.maximum(lot, terms.moq)

@@ -16,11 +16,12 @@ from fullshelf.engine.limits import Limit
 from fullshelf.engine.order_plan import OrderPlan
 from fullshelf.engine.planning import OrderProblem
 from fullshelf.engine.series_numbers import key_hashes
-from fullshelf.kernels.allocation import in_parts
+from fullshelf.kernels.allocation import exact_sum, in_parts
 from fullshelf.kernels.order_policies import order_gains
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Parts = NDArray[np.object_]  # whole numbers of any size
 
 
 class Offers(NamedTuple):
@@ -39,7 +40,7 @@ class Responder(Protocol):
         """Return prices (J,) at which nobody orders."""
         ...
 
-    def use(self, prices: Array) -> Ints:
+    def use(self, prices: Array) -> Parts:
         """Return the parts (J,) that the orders at prices (J,) would use."""
         ...
 
@@ -47,7 +48,7 @@ class Responder(Protocol):
         """Remember the orders at both prices."""
         ...
 
-    def mixed_use(self, shares: Array) -> Ints:
+    def mixed_use(self, shares: Array) -> Parts:
         """Return the parts (P, J) used where that share (P,) of the hash range orders at the low prices."""
         ...
 
@@ -85,7 +86,7 @@ class ShardOrders:
         highest: Array = worth.max(axis=1, initial=0.0)
         return highest
 
-    def use(self, prices: Array) -> Ints:
+    def use(self, prices: Array) -> Parts:
         """Return the parts (J,) that the orders at prices (J,) would use."""
         return self._use_of(self._at(prices))
 
@@ -94,7 +95,7 @@ class ShardOrders:
         self._low, self._high, self._prices = self._at(low), self._at(high), high
         self.quantity = self._high
 
-    def mixed_use(self, shares: Array) -> Ints:
+    def mixed_use(self, shares: Array) -> Parts:
         """Return the parts (P, J) used where that share (P,) of the hash range orders at the low prices."""
         return np.array([self._use_of(np.where(self._rank < share, self._low, self._high)) for share in shares])
 
@@ -111,7 +112,7 @@ class ShardOrders:
         priced = (self._prices @ self._claims) * step
         fits = np.flatnonzero((step > 0) & (priced > 0) & (use <= room[:, None]).all(axis=0))
         gain = order_gains(
-            p.levels, p.serve[fits], p.outlast[fits], p.underage[fits], p.deciding_overage()[fits],
+            p.levels, p.serve[fits], p.outlast[fits], p.underage[fits], p.deciding[fits],
             p.known[fits], self.quantity[fits], step[fits],
         )  # fmt: skip
         pays = gain > 0
@@ -132,9 +133,9 @@ class ShardOrders:
     def _at(self, prices: Array) -> Array:
         return self._problem.orders(prices @ self._claims)[1]
 
-    def _use_of(self, quantity: Array) -> Ints:
+    def _use_of(self, quantity: Array) -> Parts:
         pairs = zip(self._claims, self._limits, strict=True)
-        return np.array([in_parts(claim * quantity, limit.amount).sum() for claim, limit in pairs], dtype=np.int64)
+        return np.array([exact_sum(in_parts(claim * quantity, limit.amount)) for claim, limit in pairs], dtype=object)
 
 
 class Together:
@@ -150,9 +151,9 @@ class Together:
         highest: Array = np.max([m.ceilings() for m in self._members], axis=0)
         return highest
 
-    def use(self, prices: Array) -> Ints:
+    def use(self, prices: Array) -> Parts:
         """Add up the members' use."""
-        total: Ints = np.sum([m.use(prices) for m in self._members], axis=0)
+        total: Parts = np.sum([m.use(prices) for m in self._members], axis=0)
         return total
 
     def settle(self, low: Array, high: Array) -> None:
@@ -160,9 +161,9 @@ class Together:
         for member in self._members:
             member.settle(low, high)
 
-    def mixed_use(self, shares: Array) -> Ints:
+    def mixed_use(self, shares: Array) -> Parts:
         """Add up the members' use."""
-        total: Ints = np.sum([m.mixed_use(shares) for m in self._members], axis=0)
+        total: Parts = np.sum([m.mixed_use(shares) for m in self._members], axis=0)
         return total
 
     def fix(self, share: float) -> None:

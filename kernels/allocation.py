@@ -3,8 +3,8 @@
 Each series answers a price by ordering less, so the use of a resource falls as any price rises, and the prices that
 just hold all limits are found from sums alone (Hadley and Whitin 1963 for one limit; here several that may overlap).
 
-Use is counted in whole parts of a limit, `PARTS` to the limit, rounded up for each series. Whole numbers add up to the
-same sum in whatever order and grouping, so prices do not depend on how the series are split into shards.
+Use is counted in whole parts of a limit, `PARTS` to the limit, finer than a double's own rounding. Whole numbers add up
+to the same sum in whatever order and grouping, so prices do not depend on how the series are split into shards.
 
 J limits, P price vectors at once.
 """
@@ -14,29 +14,44 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PARTS", "in_parts", "shadow_prices"]
+__all__ = ["CLOSE", "PARTS", "ROOM", "exact_sum", "in_parts", "shadow_prices"]
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Parts = NDArray[np.object_]  # whole numbers of any size
 
-PARTS = 1 << 42  # of a limit's amount; 10 M series round up by 2e-6 of it together
+PARTS = 1 << 60  # of a limit's amount
+ROOM = PARTS + (PARTS >> 40)  # a limit is used up to 1e-12 of it: 50 packs of 20 fit into 1000
 CLOSE = 1e-3  # relative gap of a price at which the search ends; what is left is shared out lot by lot
 SWEEPS = 30
 
 
 def in_parts(use: Array, amount: float) -> Ints:
-    """Count use in whole parts of a limit, rounded up; of a limit of 0 anything used is more than there is.
+    """Count use in whole parts of a limit, up to four limits; of a limit of 0 anything used is more than there is.
 
     Examples
     --------
     >>> in_parts(np.array([0.0, 5.0]), 10.0).tolist() == [0, PARTS // 2]
     True
     """
-    scale = PARTS / amount if amount > 0 else float(PARTS)
-    return np.minimum(np.ceil(use * scale * (1 - 1e-15)), 2.0**60).astype(np.int64)
+    with np.errstate(over="ignore"):
+        shares = use / amount if amount > 0 else use
+        parts: Ints = np.rint(np.minimum(shares, 4.0) * PARTS).astype(np.int64)
+    return parts
 
 
-def shadow_prices(use: Callable[[Array], Ints], room: Ints, ceilings: Array) -> tuple[Array, Array]:
+def exact_sum(parts: Ints) -> int:
+    """Add up parts exactly, however many and large.
+
+    Examples
+    --------
+    >>> exact_sum(np.full(4, 1 << 61)) == 1 << 63
+    True
+    """
+    return (int((parts >> 32).sum()) << 32) + int((parts & 0xFFFFFFFF).sum())
+
+
+def shadow_prices(use: Callable[[Array], Parts], room: Ints, ceilings: Array) -> tuple[Array, Array]:
     """Return prices (J,) just too low and just high enough for every limit to hold; zeros where nothing binds.
 
     Coordinate by coordinate: each limit's price is raised or lowered until that limit just holds at the others' prices,
@@ -47,7 +62,7 @@ def shadow_prices(use: Callable[[Array], Ints], room: Ints, ceilings: Array) -> 
     use
         Prices (J,), currency per unit of the resource → parts (J,) used by all series; never rising in any price.
     room
-        (J,) parts that there are: `PARTS`, or 0 for a limit of 0.
+        (J,) parts that there are: `ROOM`, or 0 for a limit of 0.
     ceilings
         (J,) prices at which nobody who uses the resource orders.
     """
@@ -66,7 +81,7 @@ def shadow_prices(use: Callable[[Array], Ints], room: Ints, ceilings: Array) -> 
     return prices * (1 - 2 * CLOSE), prices
 
 
-def _price_of(use: Callable[[Array], Ints], prices: Array, j: int, room: int, ceiling: float) -> tuple[float, float]:
+def _price_of(use: Callable[[Array], Parts], prices: Array, j: int, room: int, ceiling: float) -> tuple[float, float]:
     """Return prices of limit j just too low and just high enough, at the others' prices."""
 
     def over(price: float) -> float:

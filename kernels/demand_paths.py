@@ -7,11 +7,11 @@ distribution and the protection interval its own:
 - Normal scores √c f + √(1 - c) e_k, with a factor f common to all periods (nobody knows the level) and an own e_k, give
   each period's demand by its quantiles. The common share c is no assumption: it follows from the variance that the
   model gives the total and the periods, Var C = Σ s_k² + c ((Σ s_k)² - Σ s_k²).
-- The scores are drawn given their sum, weighted with the s_k: N paths take it at N fixed levels with fixed weights, 20
-  equal strata up to 0.9 and ever finer ones above, because orders are decided in the upper tail. So a high total falls
-  on its periods as high totals do.
-- The paths, sorted by their totals, are scaled so that the n-th total is the forecast total's quantile at the n-th
-  level: the total's distribution is the model's own.
+- The scores are drawn given one sum of them, weighted with the s_k: N paths take it at N fixed levels with fixed
+  weights, 20 equal strata up to 0.9 and ever finer ones above, because orders are decided in the upper tail. The sum is
+  that of the protection interval, or, where stock will hardly last until the order arrives, of the periods after it.
+- The paths, sorted by their totals of these periods, are scaled so that the n-th total is the forecast's quantile at
+  the n-th level: the total's distribution is the model's own, and it falls on its periods as such totals do.
 
 Measured on Zipkin's lost-sales instances (independent Poisson and geometric demand): DECISIONS.md.
 
@@ -28,6 +28,8 @@ from numpy.typing import NDArray
 from fullshelf.kernels.compile import core
 from fullshelf.kernels.quantile_grid import tail_scale
 from fullshelf.kernels.special import normal_cdf, normal_quantile
+
+__all__ = ["TABLE", "Nodes", "common_share", "draw_demand", "fill_table", "path_nodes"]
 
 Array = NDArray[np.float64]
 
@@ -122,25 +124,29 @@ def common_share(total_variance: float, sd: Array) -> float:
 
 
 @core
-def draw_demand(tables: Array, total_table: Array, sd: Array, share: float, nodes: Nodes, demand: Array) -> None:
-    """Fill demand (M, N): M periods of N paths, in rising order of the total of the first `within` periods.
+def draw_demand(
+    tables: Array, total_table: Array, begin: int, end: int, sd: Array, share: float, scaled: bool, nodes: Nodes,
+    demand: Array,
+) -> None:  # fmt: skip
+    """Fill demand (M, N): M periods of N paths, in rising order of the total of the periods begin + 1 … end.
 
     Parameters
     ----------
-    tables, total_table
-        (M, TABLE) and (TABLE,): quantiles of the periods and of the total of the first `within`, over normal scores.
+    tables
+        (M, TABLE) quantiles of the periods over normal scores.
+    total_table, scaled
+        (TABLE,) quantiles of that total, and whether to scale the paths to it.
     sd
-        (within,) standard deviations of the first periods, units.
+        (end,) standard deviations of the periods, units.
     share
         `common_share`.
     """
     M, N = demand.shape
-    within = sd.size
     common, own = math.sqrt(share), math.sqrt(1.0 - share)
     dimensions = nodes.noise.shape[0] - 1
     raw, sums, given = np.empty((M, N)), np.zeros(N), np.zeros(N)
     weights = squares = 0.0
-    for m in range(within):
+    for m in range(begin, end):
         weights += sd[m]
         squares += sd[m] * sd[m]
     spread = math.sqrt((1.0 - share) * squares + share * weights * weights)
@@ -148,25 +154,24 @@ def draw_demand(tables: Array, total_table: Array, sd: Array, share: float, node
         noise = nodes.noise[1 + m % dimensions]
         for i in range(N):
             raw[m, i] = common * nodes.noise[0, i] + own * noise[i]
-            if m < within and spread > 0.0:
-                given[i] += raw[m, i] * sd[m] / spread
+        if begin <= m < end and spread > 0.0:
+            for i in range(N):
+                given[i] += raw[m, i] * (sd[m] / spread)
     for m in range(M):
+        inside = begin <= m < end
         pull = 0.0
         if spread > 0.0:
-            pull = (share * weights + ((1.0 - share) * sd[m] if m < within else 0.0)) / spread
+            pull = (share * weights + ((1.0 - share) * sd[m] if inside else 0.0)) / spread
         for i in range(N):
             raw[m, i] = at_score(tables[m], raw[m, i] + pull * (nodes.score[i] - given[i]))
-            if m < within:
+            if inside:
                 sums[i] += raw[m, i]
     order = np.argsort(sums)
     for n in range(N):
         i = order[n]
         target = at_score(total_table, nodes.score[n])
-        factor = target / sums[i] if sums[i] > 0.0 else 0.0
+        factor = target / sums[i] if scaled and sums[i] > 0.0 else 1.0
         for m in range(M):
-            if m >= within:
-                demand[m, n] = raw[m, i]
-            elif sums[i] > 0.0:
-                demand[m, n] = raw[m, i] * factor
-            else:
-                demand[m, n] = target / within
+            demand[m, n] = raw[m, i]
+            if begin <= m < end:
+                demand[m, n] = raw[m, i] * factor if sums[i] > 0.0 or not scaled else target / (end - begin)

@@ -12,6 +12,15 @@ from fullshelf.kernels.compile import core, loop
 from fullshelf.kernels.quantile_grid import cdf_at, complete, mean_of, value_at, variance_of
 from fullshelf.kernels.special import normal_cdf, normal_quantile
 
+__all__ = [
+    "LONGEST",
+    "autocorrelation",
+    "lead_time_distribution",
+    "mix_over_lead_times",
+    "total_sd_ar1",
+    "totals_by_moments_ar1",
+]
+
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 

@@ -145,8 +145,8 @@ def net_requirement(
     nodes
         `demand_paths.path_nodes()`.
     need, outlast
-        (S, K) outputs at the levels 0 and `levels`, K = Q + 1: Z_R, and the mixture of all Z_r and Z_m that stands for what a
-        unit must outlast not to cost; weights holding × periods and waste.
+        (S, K) outputs at the levels 0 and `levels`, K = Q + 1: Z_R, and the mixture of all Z_r and Z_m that stands
+        for what a unit must outlast not to cost; weights holding × periods and waste.
     lost_before
         (S,) output: expected units lost before the arrival.
     """

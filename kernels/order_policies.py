@@ -27,6 +27,16 @@ from fullshelf.kernels.newsvendor_grid import best_quantity, cost_at, lots_of
 from fullshelf.kernels.quantile_grid import cdf_at, excess_at, mean_of, value_at
 from fullshelf.kernels.special import normal_cdf, normal_quantile
 
+__all__ = [
+    "best_orders",
+    "economic_lots",
+    "expectations",
+    "order_gains",
+    "reorder_offsets",
+    "underage_for_service",
+    "whole_packs",
+]
+
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 

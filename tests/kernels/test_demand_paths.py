@@ -15,11 +15,11 @@ def table(quantiles):
     return out
 
 
-def draw(singles, total, within, share):
+def draw(singles, total, within, share, begin=0):
     nodes = path_nodes()
     demand = np.empty((len(singles), nodes.score.size))
     sd = grid_sd(*knots(L, np.asarray(singles, float)))[:within]
-    draw_demand(np.array([table(q) for q in singles]), table(total), sd, share, nodes, demand)
+    draw_demand(np.array([table(q) for q in singles]), table(total), begin, within, sd, share, True, nodes, demand)
     return demand, nodes.weight
 
 
@@ -94,3 +94,13 @@ def test_later_periods_are_drawn_on_but_do_not_change_the_total():
     four, _ = draw([single] * 4, total, 2, 0.3)
     assert (four[:2] == two).all()
     assert four[2:] @ weight == pytest.approx(np.full(2, grid_mean(*knots(L, single[None]))[0]), rel=0.1)
+
+
+def test_the_stratified_periods_may_begin_later():
+    stats = pytest.importorskip("scipy.stats")
+    single = stats.gamma.ppf(L, 0.5, scale=20)
+    demand, weight = draw([single] * 3, single, 3, 0.0, begin=2)
+    reached = np.cumsum(weight) - weight / 2
+    assert (np.diff(demand[2]) >= 0).all()
+    assert np.interp([0.5, 0.9, 0.99], reached, demand[2]) == pytest.approx(single[[5, 9, 12]], rel=0.02)
+    assert demand[:2] @ weight == pytest.approx([10, 10], rel=0.1)

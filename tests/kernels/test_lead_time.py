@@ -93,7 +93,7 @@ def test_one_lead_time_is_looked_up_untouched():
     assert (out == running[:, 2]).all()
 
 
-def ar1_gamma_totals(rho, n, paths=200_000):
+def ar1_gamma_totals(rho, n, paths=60_000):
     """Totals of n periods with gamma margins (mean 10, sd 6) and an AR(1) Gaussian copula."""
     stats = pytest.importorskip("scipy.stats")
     rng = np.random.default_rng(7)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fullshelf.kernels.demand_paths import path_nodes
 from fullshelf.kernels.levels import level_array
-from fullshelf.kernels.net_requirement import net_requirement, requirement_levels
+from fullshelf.kernels.net_requirement import net_requirement
 from fullshelf.kernels.order_policies import (
     best_orders,
     economic_lots,
@@ -139,7 +139,7 @@ def lost_sales_cost(case, corrected=True, series=600, periods=120, settled=40):
     running = np.array([ppf(k) for k in range(1, lead + 2)], np.float32)
     running = np.repeat(running[None], series, axis=0)
     single = np.repeat(running[:, :1], lead + 1, axis=1)
-    at, one, whole = requirement_levels(L), np.ones(series), np.ones(series, np.int64)
+    at, one, whole = np.concatenate([[0.0], L]), np.ones(series), np.ones(series, np.int64)
     known = one / (lead + 1) if corrected else one
     hand, coming = one * mean, np.full((series, lead), float(mean))
     need, outlast, before = np.empty((series, at.size)), np.empty((series, at.size)), np.empty(series)
@@ -148,7 +148,7 @@ def lost_sales_cost(case, corrected=True, series=600, periods=120, settled=40):
     for t in range(periods):
         net_requirement(
             L, single, running, one * mean, whole * lead, np.ones((series, 1)), whole, whole * 0, True, one * h,
-            one * 0, hand, one * 0, offsets, steps, coming.ravel(), path_nodes(), at, need, outlast, before,
+            one * 0, hand, one * 0, offsets, steps, coming.ravel(), path_nodes(), need, outlast, before,
         )  # fmt: skip
         best_orders(
             at, need, need, np.ones(series, bool), one * p, one * h, known, one, one * 0, one, one, one, one * np.inf,
