@@ -25,6 +25,7 @@ from fullshelf.kernels.distributions import Demand
 from fullshelf.kernels.families import NORMAL, POISSON, optimum
 from fullshelf.kernels.newsvendor_lanes import normal_lanes, poisson_lanes
 from fullshelf.kernels.newsvendor_lots import LotOrder, OrderLevels, lot_order, order_levels
+from fullshelf.kernels.newsvendor_quantiles import quantile_grid
 from fullshelf.kernels.newsvendor_samples import discrete, empirical
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "order_levels",
     "poisson",
     "profit",
+    "quantile_grid",
     "uniform",
 ]
 

@@ -23,7 +23,6 @@ from fullshelf.kernels.joint_replenishment import joint_replenishment
 from fullshelf.kernels.kaplan_meier import kaplan_meier
 from fullshelf.kernels.lead_time_moments import lead_time_moments
 from fullshelf.kernels.newsvendor_constrained import under_budget, under_limits
-from fullshelf.kernels.newsvendor_grid import newsvendor_grid
 from fullshelf.kernels.pooling import pooling
 from fullshelf.kernels.priority_list import priority_list
 from fullshelf.kernels.rebalancing import rebalance
@@ -104,10 +103,8 @@ def scarf(i: Inputs) -> Inputs:
 
 
 def grid(i: Inputs) -> Inputs:
-    under, over = wrong_side_costs(i)
-    levels, values = np.array(i["taus"], float), np.array([i["quantiles"]], float)
-    best = newsvendor_grid(levels, values, np.array([float(under)]), np.array([float(over)]))[0]
-    return {"Q": best, "S": best, "cr": newsvendor.critical_ratio(under, over)}
+    answer = newsvendor.quantile_grid(i["taus"], i["quantiles"], *wrong_side_costs(i))
+    return {"Q": answer.quantity, "S": answer.quantity, "cr": answer.critical_ratio}
 
 
 def packs(i: Inputs) -> Inputs:

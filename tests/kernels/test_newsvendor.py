@@ -249,6 +249,32 @@ def test_samples_of_different_length_are_padded_with_unknown():
         newsvendor.empirical(3.0, 1.0, 1.0)
 
 
+def test_quantiles_of_a_distribution_give_nearly_its_answer():
+    levels = np.array([0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99])
+    mean = np.array([40.0, 90.0])
+    demand = Demand.gamma(mean, 20.0)
+    quantiles = demand.quantile(levels[:, None]).T
+    for under in (0.5, 3.0, 19.0, 150.0):
+        whole, given = newsvendor.optimal(demand, under, 1.0), newsvendor.quantile_grid(levels, quantiles, under, 1.0)
+        np.testing.assert_allclose(given.quantity, whole.quantity, rtol=0.03)
+        np.testing.assert_allclose(given.cost, whole.cost, rtol=0.05)
+        np.testing.assert_allclose(given.cost, under * given.expected_shortage + given.expected_leftover)
+    threaded = newsvendor.quantile_grid(levels, quantiles, 3.0, [[1.0], [2.0]], parallel=True)
+    assert threaded.quantity.shape == (2, 2)
+    assert (threaded.quantity[0] > threaded.quantity[1]).all()
+
+
+def test_quantiles_that_cannot_be_read_answer_no_number_or_say_why():
+    rows = [[1.0, 2.0], [np.nan, 2.0], [1.0, 2.0], [1.0, 2.0]]
+    answer = newsvendor.quantile_grid([0.4, 0.6], rows, [1.0, 1.0, -1.0, 0.0], [1.0, 1.0, 1.0, 0.0])
+    np.testing.assert_array_equal(answer.quantity, [1.5, np.nan, np.nan, np.nan])
+    np.testing.assert_array_equal(np.isnan(answer.cost), np.isnan(answer.quantity))
+    with pytest.raises(ValueError, match="rise strictly"):
+        newsvendor.quantile_grid([0.6, 0.4], [1.0, 2.0], 1.0, 1.0)
+    with pytest.raises(ValueError, match="axis of 2 levels"):
+        newsvendor.quantile_grid([0.4, 0.6], [1.0, 2.0, 3.0], 1.0, 1.0)
+
+
 def test_discrete_demand_needs_probabilities():
     shuffled = newsvendor.discrete([4, 1, 2], [0.5, 0.25, 0.25], [1.0, 9.0], 1.0)
     assert shuffled.quantity.tolist() == [2.0, 4.0]
