@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fullshelf.kernels.compile import core, loop
 from fullshelf.kernels.exposure import NOTHING, fill_exposure
+from fullshelf.kernels.sorting import sort_together
 
 __all__ = ["uplift_factors"]
 
@@ -129,7 +130,8 @@ def _covariate(past: Single, future: Single, relative: bool, x: Array, x_ahead: 
                 count += 1
         if count == 0:
             return False
-        usual = np.median(known[:count])
+        sort_together(known[:count], known[:count])
+        usual = 0.5 * (known[(count - 1) // 2] + known[count // 2])
     least, most = np.inf, -np.inf
     planned = 0
     value = 0.0
