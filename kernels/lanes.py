@@ -31,6 +31,8 @@ LOG2_LOW = 1.90821492927058770002e-10
 def lane_exp(x: FloatArray, scale: FloatArray, scale_bits: IntArray, out: FloatArray, n: int) -> None:
     """Write exp(x) for x <= 0 to `out`, 0 below -700; `scale` and `scale_bits` are one working array seen twice.
 
+    `out` must not be `x`: the loop would find that they overlap and go one by one, at ten times the time.
+
     exp(x) = 2^k exp(r) with |r| <= log(2) / 2, and Taylor's series of exp(r) to r^13: error below 2 units in the last
     place.
     """

