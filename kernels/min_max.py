@@ -23,7 +23,7 @@ from fullshelf.kernels.compile import loop
 from fullshelf.kernels.demand_table import checked_table, sum_of_periods
 from fullshelf.kernels.distributions import Demand
 from fullshelf.kernels.families import NEGATIVE_BINOMIAL, POISSON
-from fullshelf.kernels.min_max_search import counting_costs, counting_policies, table_costs, table_policies
+from fullshelf.kernels.min_max_search import policies
 from fullshelf.kernels.special import normal_quantile
 
 __all__ = [
@@ -88,8 +88,8 @@ def optimal(
         If demand is continuous: round it to units with `fullshelf.kernels.demand_table` and call `discrete`.
     """
     mean, variance = _moments(demand)
-    arguments = [mean, variance, lead_time, holding_cost, shortage_cost, order_cost]
-    return MinMax(*over_blocks(counting_policies, arguments, 3, parallel=parallel, block=_BLOCK))
+    costs = [holding_cost, shortage_cost, order_cost]
+    return _solve([mean, variance, lead_time, *costs], (np.empty(0), np.empty(0)), parallel=parallel)
 
 
 def poisson(
@@ -137,9 +137,8 @@ def cost(
     8.0341
     """
     mean, variance = _moments(demand)
-    arguments = [reorder_point, order_up_to, mean, variance, lead_time, holding_cost, shortage_cost, order_cost]
-    (answer,) = over_blocks(counting_costs, arguments, 1, block=_BLOCK)
-    return answer
+    numbers = [mean, variance, lead_time, holding_cost, shortage_cost, order_cost]
+    return _solve(numbers, (np.empty(0), np.empty(0)), (reorder_point, order_up_to)).cost
 
 
 def discrete(
@@ -159,16 +158,8 @@ def discrete(
     >>> float(best.reorder_point), float(best.order_up_to)
     (2.0, 5.0)
     """
-    one, total = _tables(table, lead_time)
-    results = over_blocks(
-        table_policies,
-        [holding_cost, shortage_cost, order_cost],
-        3,
-        fixed=(one, total),
-        parallel=parallel,
-        block=_BLOCK,
-    )
-    return MinMax(*results)
+    numbers = [1.0, 1.0, lead_time, holding_cost, shortage_cost, order_cost]
+    return _solve(numbers, _tables(table, lead_time), parallel=parallel)
 
 
 def discrete_cost(
@@ -181,9 +172,8 @@ def discrete_cost(
     order_cost: ArrayLike,
 ) -> FloatArray:
     """Return the cost of a policy for demand with a table of probabilities, see `discrete` and `cost`."""
-    arguments = [reorder_point, order_up_to, holding_cost, shortage_cost, order_cost]
-    (answer,) = over_blocks(table_costs, arguments, 1, fixed=_tables(table, lead_time), block=_BLOCK)
-    return answer
+    numbers = [1.0, 1.0, lead_time, holding_cost, shortage_cost, order_cost]
+    return _solve(numbers, _tables(table, lead_time), (reorder_point, order_up_to)).cost
 
 
 def power_approximation(
@@ -231,6 +221,19 @@ def power_approximation(
     arguments = [mean, sd, lead_time, holding_cost, shortage_cost, order_cost]
     point, level = over_blocks(_power, arguments, 2, fixed=(truncate,))
     return MinMax(point, level, np.full(np.shape(point), np.nan)[()])
+
+
+def _solve(
+    numbers: list[ArrayLike],
+    tables: tuple[NDArray[np.float64], NDArray[np.float64]],
+    given: tuple[ArrayLike, ArrayLike] | None = None,
+    *,
+    parallel: bool = False,
+) -> MinMax:
+    """Find the best policies, or the cost of given ones, as `min_max_search.policies` wants it asked."""
+    fixed = (*tables, given is None)
+    arguments = [*numbers, *(given or (0.0, 0.0))]
+    return MinMax(*over_blocks(policies, arguments, 3, fixed=fixed, parallel=parallel, block=_BLOCK))
 
 
 def _moments(demand: Demand) -> tuple[FloatArray, FloatArray]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fullshelf.kernels.blocks import FloatArray
 from fullshelf.kernels.compile import core, loop
 
-__all__ = ["counting_costs", "counting_policies", "table_costs", "table_policies"]
+__all__ = ["policies"]
 
 _SMALLEST = 1e-20  # of a probability, as a share of the largest
 _POSITIONS = 20_000_000
@@ -202,11 +202,6 @@ def _search(
 
 
 @core
-def _valid(h: float, p: float, k: float) -> bool:
-    return 0.0 < h < np.inf and 0.0 < p < np.inf and 0.0 <= k < np.inf
-
-
-@core
 def _counts(mean: float, variance: float, lead_time: float) -> bool:
     """Whether demand and lead time make a problem of whole numbers that fits in memory."""
     whole = lead_time == np.floor(lead_time) and 0.0 <= lead_time < 1e6
@@ -225,95 +220,51 @@ def _some(mean: float, variance: float) -> float:
 
 
 @loop
-def counting_policies(
+def policies(
+    one_table: NDArray[np.float64],
+    total_table: NDArray[np.float64],
+    search: bool,
     mean: FloatArray,
     variance: FloatArray,
     lead_time: FloatArray,
     holding: FloatArray,
     shortage: FloatArray,
     ordering: FloatArray,
+    given_point: FloatArray,
+    given_level: FloatArray,
     point: FloatArray,
     level: FloatArray,
     cost: FloatArray,
 ) -> None:
-    """Write the best policy for Poisson (variance = mean) or negative binomial demand of each SKU."""
+    """Write the best policy of each SKU and its cost, or without `search` the cost of the policy that is given.
+
+    Demand is Poisson (variance = mean) or negative binomial; where the tables of one period and of L + 1 periods are
+    not empty they count instead. One loop for all of it, for each compiles the search anew.
+    """
+    tables = one_table.size > 0
     for i in range(mean.size):
         h, p, k, periods = holding[i], shortage[i], ordering[i], lead_time[i] + 1.0
         point[i] = level[i] = cost[i] = np.nan
-        if _valid(h, p, k) and _counts(mean[i], variance[i], lead_time[i]):
-            one_first, one = _window(mean[i], variance[i])
-            first, total = _window(mean[i] * periods, variance[i] * periods)
-            some = _some(mean[i], variance[i])
-            point[i], level[i], cost[i] = _search(one_first, one, some, first, _losses(total, h, p), h, p, k)
-
-
-@loop
-def counting_costs(
-    point: FloatArray,
-    level: FloatArray,
-    mean: FloatArray,
-    variance: FloatArray,
-    lead_time: FloatArray,
-    holding: FloatArray,
-    shortage: FloatArray,
-    ordering: FloatArray,
-    cost: FloatArray,
-) -> None:
-    """Write the cost of a policy for each SKU."""
-    for i in range(mean.size):
-        h, p, k, periods = holding[i], shortage[i], ordering[i], lead_time[i] + 1.0
-        cost[i] = np.nan
-        if not (_valid(h, p, k) and _counts(mean[i], variance[i], lead_time[i])):
+        if not (0.0 < h < np.inf and 0.0 < p < np.inf and 0.0 <= k < np.inf):
             continue
-        s, S = point[i], level[i]
-        if s == np.floor(s) and np.floor(S) == S and 0.0 < S - s < _POSITIONS and abs(S) < 1e15:
+        if tables:
+            one_first, one, first, total = 0, one_table, 0, total_table
+            some = 0.0
+            for units in range(1, one.size):
+                some += one[units]
+            if not some > 0.0:
+                continue
+        else:
+            if not _counts(mean[i], variance[i], lead_time[i]):
+                continue
             one_first, one = _window(mean[i], variance[i])
             first, total = _window(mean[i] * periods, variance[i] * periods)
             some = _some(mean[i], variance[i])
-            cost[i] = _cost_of(int(s), int(S), one_first, one, some, first, _losses(total, h, p), h, p, k)
-
-
-@loop
-def table_policies(
-    one: NDArray[np.float64],
-    total: NDArray[np.float64],
-    holding: FloatArray,
-    shortage: FloatArray,
-    ordering: FloatArray,
-    point: FloatArray,
-    level: FloatArray,
-    cost: FloatArray,
-) -> None:
-    """Write the best policy for the same tables of one period and of L + 1 periods and each SKU's costs."""
-    some = 0.0
-    for units in range(1, one.size):
-        some += one[units]
-    for i in range(holding.size):
-        h, p, k = holding[i], shortage[i], ordering[i]
-        point[i] = level[i] = cost[i] = np.nan
-        if _valid(h, p, k) and some > 0.0:
-            point[i], level[i], cost[i] = _search(0, one, some, 0, _losses(total, h, p), h, p, k)
-
-
-@loop
-def table_costs(
-    one: NDArray[np.float64],
-    total: NDArray[np.float64],
-    point: FloatArray,
-    level: FloatArray,
-    holding: FloatArray,
-    shortage: FloatArray,
-    ordering: FloatArray,
-    cost: FloatArray,
-) -> None:
-    """Write the cost of a policy for the same tables and each SKU's costs."""
-    some = 0.0
-    for units in range(1, one.size):
-        some += one[units]
-    for i in range(holding.size):
-        h, p, k = holding[i], shortage[i], ordering[i]
-        s, S = point[i], level[i]
-        cost[i] = np.nan
-        whole = s == np.floor(s) and np.floor(S) == S and 0.0 < S - s < _POSITIONS and abs(S) < 1e15
-        if _valid(h, p, k) and some > 0.0 and whole:
-            cost[i] = _cost_of(int(s), int(S), 0, one, some, 0, _losses(total, h, p), h, p, k)
+        g = _losses(total, h, p)
+        if search:
+            point[i], level[i], cost[i] = _search(one_first, one, some, first, g, h, p, k)
+            continue
+        s, S = given_point[i], given_level[i]
+        if s == np.floor(s) and np.floor(S) == S and 0.0 < S - s < _POSITIONS and abs(S) < 1e15:
+            point[i], level[i] = s, S
+            cost[i] = _cost_of(int(s), int(S), one_first, one, some, first, g, h, p, k)

@@ -7,6 +7,7 @@ from scipy import optimize, stats
 from fullshelf.kernels import reorder_heuristics as rules
 from fullshelf.kernels import reorder_quantity as exact
 
+GAUSS = np.polynomial.legendre.leggauss(200)
 COSTS = st.tuples(st.floats(0.2, 5), st.floats(0.1, 50), st.floats(0.1, 100))
 
 
@@ -16,7 +17,7 @@ def position_cost(y, distribution, h: float, p: float) -> float:
         units = np.arange(int(distribution.ppf(1 - 1e-15)) + 2)
         return float(distribution.pmf(units) @ (h * np.maximum(y - units, 0) + p * np.maximum(units - y, 0)))
     low, high = distribution.ppf([1e-18, 1 - 1e-16])
-    points, weights = np.polynomial.legendre.leggauss(200)
+    points, weights = GAUSS
     held = (
         0.5 * (y - min(low, y)) * weights @ distribution.cdf(0.5 * (y + min(low, y)) + 0.5 * (y - min(low, y)) * points)
     )
