@@ -114,7 +114,7 @@ def negative_binomial(
     >>> units = np.tile(np.array([0, 3, 1, 0, 2, 0], dtype=np.float32), 20)
     >>> q, total, mean = negative_binomial(units, np.ones_like(units), np.array([0, 120]), 2, 1, np.array([0.5, 0.9]))
     >>> q[0, 0].tolist(), total[0, 1].tolist(), mean.round(1).ravel().tolist()
-    ([1.0, 2.0], [2.0, 4.0], [1.0, 1.0])
+    ([1.0, 3.0], [2.0, 4.0], [1.0, 1.0])
     """
     q, total, mean = window_forecasts(units, observed, NOTHING, NOTHING, offsets, horizon, season, levels, 0)
     return q[0], total[0], mean

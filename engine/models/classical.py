@@ -92,13 +92,14 @@ class AutoModel:
 def anniversaries(last: int, horizon: int, reach: int) -> NDArray[np.int64]:
     """Return how many days before day number `last` the date of each day ahead lies in earlier years: (H, Y).
 
-    The 29th of February stands for the 28th in years that have none. Y is as many years as `reach` days hold.
+    The 29th of February stands for the 28th in years that have none. Y is the years that `reach` days hold, and one
+    more; a date before a series' first day says nothing.
 
     Examples
     --------
     >>> from datetime import date
     >>> anniversaries(Period.DAY.number_of(date(2024, 12, 24)), 1, 800).tolist()
-    [[365, 730]]
+    [[365, 730, 1095]]
     """
     years = reach // 366 + 1
     back = np.empty((horizon, years), dtype=np.int64)
