@@ -27,6 +27,7 @@ __all__ = [
     "excess_at",
     "grid_cdf",
     "grid_excess",
+    "grid_mean",
     "grid_quantile",
     "knots",
     "mean_of",
