@@ -9,7 +9,7 @@ distribution and the protection interval its own:
   model gives the total and the periods, Var C = Σ s_k² + c ((Σ s_k)² - Σ s_k²).
 - The scores are drawn given one sum of them, weighted with the s_k: N paths take it at N fixed levels with fixed
   weights, 20 equal strata up to 0.9 and ever finer ones above, because orders are decided in the upper tail. The sum is
-  that of the protection interval, or, where stock will hardly last until the order arrives, of the periods after it.
+  that of the protection interval, or, where it alone decides what the order must serve, of the periods from its arrival.
 - The paths, sorted by their totals of these periods, are scaled so that the n-th total is the forecast's quantile at
   the n-th level: the total's distribution is the model's own, and it falls on its periods as such totals do.
 
@@ -125,7 +125,7 @@ def common_share(total_variance: float, sd: Array) -> float:
 
 @core
 def draw_demand(
-    tables: Array, total_table: Array, begin: int, end: int, sd: Array, share: float, scaled: bool, nodes: Nodes,
+    tables: Array, total_table: Array, begin: int, end: int, sd: Array, share: float, nodes: Nodes,
     demand: Array,
 ) -> None:  # fmt: skip
     """Fill demand (M, N): M periods of N paths, in rising order of the total of the periods begin + 1 … end.
@@ -134,8 +134,8 @@ def draw_demand(
     ----------
     tables
         (M, TABLE) quantiles of the periods over normal scores.
-    total_table, scaled
-        (TABLE,) quantiles of that total, and whether to scale the paths to it.
+    total_table
+        (TABLE,) quantiles of that total over normal scores.
     sd
         (end,) standard deviations of the periods, units.
     share
@@ -170,8 +170,8 @@ def draw_demand(
     for n in range(N):
         i = order[n]
         target = at_score(total_table, nodes.score[n])
-        factor = target / sums[i] if scaled and sums[i] > 0.0 else 1.0
+        factor = target / sums[i] if sums[i] > 0.0 else 1.0
         for m in range(M):
             demand[m, n] = raw[m, i]
             if begin <= m < end:
-                demand[m, n] = raw[m, i] * factor if sums[i] > 0.0 or not scaled else target / (end - begin)
+                demand[m, n] = raw[m, i] * factor if sums[i] > 0.0 else target / (end - begin)

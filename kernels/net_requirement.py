@@ -12,6 +12,9 @@ period L + r is the path's requirement Z_r. Then, exactly, a new order q loses (
 units on hand at the end of period L + r, and with a shelf life m throws away (q - Z_m)+ of its own. Periods between two
 arrivals are taken in one step, for nothing happens between them that the total does not tell.
 
+The requirement is at most the demand of the whole interval less what is there, and at most that of the R periods from
+the arrival. Whichever is less in the upper tail decides, and the paths are stratified by it.
+
 Where neither lost sales nor shelf lives nor later arrivals matter (backorders, or L = 0) the requirement is the
 protection interval's demand less the inventory position, and where nothing is there and sales are lost it is the demand
 of the period of arrival: both are taken from the model's quantiles as they are.
@@ -22,13 +25,14 @@ from numpy.typing import NDArray
 
 from fullshelf.kernels.compile import core, loop
 from fullshelf.kernels.demand_paths import TABLE, Nodes, common_share, draw_demand, fill_table
-from fullshelf.kernels.quantile_grid import complete, variance_of
+from fullshelf.kernels.quantile_grid import complete, mean_of, value_at, variance_of
 
 __all__ = ["net_requirement"]
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+DECIDES = 0.95  # level of demand at which it is told which total decides the order
 REVIEW_MARKS = 4  # ends of periods between two arrivals at which stock on hand is counted, at most
 
 
@@ -50,6 +54,30 @@ def weighted_quantiles(values: Array, weights: Array, levels: Array, out: Array)
         high = values[order[i]]
         share = (levels[k] - before) / (middle - before) if i > 0 else 1.0
         out[k] = low + (high - low) * min(share, 1.0)
+
+
+@core
+def cycle_total(
+    levels: Array, grid: Array, single: NDArray[np.float32], running: NDArray[np.float32], lead: int, cycle: int,
+    out: Array,
+) -> None:  # fmt: skip
+    """Fill out (K,) with the quantiles of the demand of the periods lead + 1 … lead + cycle.
+
+    One period's are the forecast's own. Several periods' have the form of the total of as many periods from the first
+    one on, which the forecast gives, about their own mean.
+    """
+    if cycle == 1:
+        complete(levels, single[lead], out)
+        return
+    ours = first = 0.0
+    for k in range(cycle):
+        complete(levels, single[lead + k], out)
+        ours += mean_of(grid, out)
+        complete(levels, single[k], out)
+        first += mean_of(grid, out)
+    complete(levels, running[cycle - 1], out)
+    if first > 0.0:
+        out *= ours / first
 
 
 @core
@@ -152,7 +180,7 @@ def net_requirement(
     """
     S, T, _ = running.shape
     W, N = lead_weight.shape[1], nodes.score.size
-    grid, curve = np.zeros(levels.size + 1), np.empty(levels.size + 1)
+    grid, curve, arriving = np.zeros(levels.size + 1), np.empty(levels.size + 1), np.empty(levels.size + 1)
     grid[1:] = levels
     tables, total_table, sd, all_demand = np.empty((T, TABLE)), np.empty(TABLE), np.empty(T), np.empty((T, N))
     held, kept = np.empty((REVIEW_MARKS, N)), np.empty(N)
@@ -186,15 +214,14 @@ def net_requirement(
                         sd[k] = np.sqrt(variance_of(grid, curve))
                 complete(levels, running[s, lead + cycle - 1], curve)
                 share = common_share(variance_of(grid, curve), sd[: lead + cycle])
-                scarce = lost and lead > 0 and there < rate[s] * lead
-                if scarce and cycle == 1:
-                    complete(levels, single[s, lead], curve)
-                fill_table(grid, curve, nodes.table, total_table)
+                bound = value_at(grid, curve, DECIDES) - there
+                by_cycle = False
+                if lost and lead > 0:
+                    cycle_total(levels, grid, single[s], running[s], lead, cycle, arriving)
+                    by_cycle = value_at(grid, arriving, DECIDES) < bound
+                fill_table(grid, arriving if by_cycle else curve, nodes.table, total_table)
                 demand = all_demand[:last]
-                draw_demand(
-                    tables[:last], total_table, lead if scarce else 0, lead + cycle, sd, share,
-                    cycle == 1 or not scarce, nodes, demand,
-                )  # fmt: skip
+                draw_demand(tables[:last], total_table, lead if by_cycle else 0, lead + cycle, sd, share, nodes, demand)
                 beyond = rate[s] * max(0, lead + life[s] - last)
                 layer = max(rate[s] * review[s], on_hand[s] / max(1, -((1 - life[s]) // review[s])))
                 lost_before[s] += chance * follow_paths(

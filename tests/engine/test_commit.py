@@ -22,9 +22,14 @@ from fullshelf.engine.errors import RunError
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
     file = tmp_path / "a.json"
     write_json(file, {"old": 1})
-    with pytest.raises(IsADirectoryError), replacing(file) as temporary:
-        temporary.write_text("half")
-        tmp_path.write_text("broken")
+
+    def fail_halfway() -> None:
+        with replacing(file) as temporary:
+            temporary.write_text("half")
+            tmp_path.write_text("broken")
+
+    with pytest.raises(IsADirectoryError):
+        fail_halfway()
     assert '"old": 1' in file.read_text()
     assert list(tmp_path.iterdir()) == [file]
 

@@ -19,7 +19,7 @@ def draw(singles, total, within, share, begin=0):
     nodes = path_nodes()
     demand = np.empty((len(singles), nodes.score.size))
     sd = grid_sd(*knots(L, np.asarray(singles, float)))[:within]
-    draw_demand(np.array([table(q) for q in singles]), table(total), begin, within, sd, share, True, nodes, demand)
+    draw_demand(np.array([table(q) for q in singles]), table(total), begin, within, sd, share, nodes, demand)
     return demand, nodes.weight
 
 

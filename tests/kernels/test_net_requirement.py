@@ -137,6 +137,34 @@ def test_requirement_of_independent_demand_is_that_of_many_simulated_paths():
     assert lost == pytest.approx(before.mean(), rel=0.1)
 
 
+def test_requirement_of_wild_demand_is_close_to_that_of_many_simulated_paths_far_into_the_tail():
+    stats = pytest.importorskip("scipy.stats")
+    n, M, rng = 80, 40_000, np.random.default_rng(5)
+    mean, cv = np.exp(rng.uniform(0, np.log(100), n)), rng.uniform(0.2, 2.5, n)
+    hand = np.round(mean * rng.uniform(0, 4, n) * rng.integers(0, 2, n))
+    lead, review = rng.integers(1, 6, n), rng.integers(1, 4, n)
+    running = np.array(
+        [stats.gamma.ppf(L, (k / cv**2)[:, None], scale=(mean * cv**2)[:, None]) for k in range(1, 9)], np.float32
+    ).transpose(1, 0, 2)
+    need, outlast, lost = np.empty((n, AT.size)), np.empty((n, AT.size)), np.empty(n)
+    nothing, none = np.zeros(n), np.zeros(n + 1, np.int64)
+    net_requirement(
+        L, np.repeat(running[:, :1], 8, axis=1), running, mean, lead, np.ones((n, 1)), review, np.zeros(n, np.int64),
+        True, np.ones(n), nothing, hand, nothing, none, none[:0], nothing[:0], path_nodes(), need, outlast, lost,
+    )  # fmt: skip
+    error = np.empty((n, 4))
+    for i in range(n):
+        demand = rng.gamma(1 / cv[i] ** 2, mean[i] * cv[i] ** 2, (M, lead[i] + review[i]))
+        left = np.full(M, hand[i])
+        for k in range(lead[i]):
+            left -= np.minimum(left, demand[:, k])
+        required = demand[:, lead[i] :].sum(axis=1) - left
+        found = [np.interp(u, AT, need[i]) for u in (0.5, 0.9, 0.98, 0.99)]
+        error[i] = (found - np.quantile(required, [0.5, 0.9, 0.98, 0.99])) / required.std()
+    assert (np.abs(error.mean(axis=0)) < 0.06).all()
+    assert (np.sqrt((error**2).mean(axis=0)) < [0.06, 0.12, 0.14, 0.16]).all()
+
+
 def test_a_random_lead_time_mixes_the_requirements():
     single, running = poisson(10, 4)
     short = curves(single, running, 0, hand=20)[0]
