@@ -32,13 +32,16 @@ Forecasts = tuple[Single, Single, Single]
 
 CONTEXT = 728  # newest periods that are read, or eight seasons where that is more
 CHUNK = 256  # series forecast together: their members' quantiles fit into the processor's cache
-ORIGINS = 3  # cuts of the history: H, 1½ H and 2 H before its end
+ORIGINS = 3  # cuts of the history: h, 1½ h and 2 h before its end, where h is the horizon, but at most
+TESTED = 28  # periods or two seasons: what weighs members there weighs them further ahead
 SHORTEST = 3  # periods of history that an origin needs
 SHARPNESS = 1.0  # what an origin says
 FEW_ZEROS = 0.05  # share of zeros in the newest periods up to which a series is smooth
 ENOUGH = 12  # periods that a smooth series has
 
 SILENT_SERIES, LUMPY_SERIES, SMOOTH_SERIES = 0, 1, 2
+
+INTERMITTENT, SILENT_ONLY = np.array([TSB, SBA, CROSTON]), np.array([SILENT])
 
 # What members weigh before any error is seen.
 LUMPY_PRIOR = (2.0, 1.0, 0.3, 0.05, 0.05, 0.01)  # negative binomial, empirical, TSB, SBA, Croston, seasonal naive
@@ -110,7 +113,7 @@ def _members(
             ),
         ]
     else:
-        others = [*(croston_forecasts(*past, levels, method) for method in (TSB, SBA, CROSTON)), naive]
+        others = [*zip(*croston_forecasts(*past, levels, INTERMITTENT), strict=True), naive]
     return (
         np.stack([q[0], q[1], *(f[0] for f in others)]),
         np.stack([total[0], total[1], *(f[1] for f in others)]),
@@ -125,6 +128,7 @@ def _weights(histories: _Histories, horizon: int, season: int, levels: Array, sm
     losses = np.zeros((prior.size, lengths.size, 2))
     origins = np.zeros(lengths.size, dtype=np.int64)
     thin = levels[::2] if levels.size > 5 else levels  # every other level says as much about the members
+    horizon = min(horizon, max(TESTED, 2 * season))
     for i in range(ORIGINS):
         back = horizon + i * (horizon + 1) // 2
         rows = np.flatnonzero(lengths - back >= SHORTEST)
@@ -202,7 +206,10 @@ def auto(
             future = ahead[rows].ravel() if ahead.size else NOTHING
             if kind == SILENT_SERIES:
                 h = everything.take(rows, 0, units.size)
-                part = croston_forecasts(h.units, h.observed, h.factor, future, h.offsets, horizon, levels, SILENT)
+                found = croston_forecasts(
+                    h.units, h.observed, h.factor, future, h.offsets, horizon, levels, SILENT_ONLY
+                )
+                part = found[0][0], found[1][0], found[2][0]
             else:
                 h = everything.take(rows, 0, longest)
                 part = _blend(h, future, horizon, season, levels, kind == SMOOTH_SERIES, whole[rows])

@@ -13,6 +13,11 @@ Array = NDArray[np.float64]
 
 HALF_LIVES = (2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)  # periods
 WINDOWS = len(HALF_LIVES)
+# What is kept of each window lies in one array at constant places: separate arrays might overlap for all that the
+# compiler knows, and it would not work on all windows at once.
+UNITS, SHOWN, SQUARED, LEVEL, ABSOLUTE, BLOCK_ERROR, BLOCK_MEAN, BLOCK_SQUARE, ERROR, MEAN, DECAY = (
+    WINDOWS * i for i in range(11)
+)
 SHARPNESS = 2.0  # how much past errors decide between half-lives; 1 is the likelihood of independent Laplace errors
 STEPS = 7  # forecasts of a block in each block's length
 MEMORY = 8.0  # blocks after which an error counts half
@@ -68,16 +73,12 @@ def demand_level(
         sold[t + 1] = sold[t] + y[t]
         exposed[t + 1] = exposed[t] + exposure[t]
     average = sold[n] / exposed[n]
-    decay = np.empty(WINDOWS)
-    units = np.full(WINDOWS, 0.1 * average)  # a tenth of a period of the average, so that no level is 0
-    shown = np.full(WINDOWS, 0.1)
-    squared = np.full(WINDOWS, 0.1)
-    level = np.full(WINDOWS, average)
-    absolute = np.zeros(WINDOWS)
-    block_error, block_mean, block_square = np.zeros(WINDOWS), np.zeros(WINDOWS), np.zeros(WINDOWS)
-    error, mean = np.zeros(WINDOWS), np.zeros(WINDOWS)
+    state = np.zeros(DECAY + WINDOWS)
     for w in range(WINDOWS):
-        decay[w] = 0.5 ** (1.0 / HALF_LIVES[w])
+        state[UNITS + w] = 0.1 * average  # a tenth of a period of the average, so that no level is 0
+        state[SHOWN + w] = state[SQUARED + w] = 0.1
+        state[LEVEL + w] = average
+        state[DECAY + w] = 0.5 ** (1.0 / HALF_LIVES[w])
     fade = 0.5 ** (1.0 / max(MEMORY * B, 2.0 * season))
     step = max(1, B // STEPS)  # blocks overlap: every so many periods one is enough
     block_fade = fade**step
@@ -89,27 +90,27 @@ def demand_level(
                 total = sold[t + B] - sold[t]
                 length = exposed[t + B] - exposed[t]
                 for w in range(WINDOWS):
-                    forecast = level[w] * length
+                    forecast = state[LEVEL + w] * length
                     e = total - forecast
-                    absolute[w] = absolute[w] * block_fade + abs(e)
-                    block_error[w] = block_error[w] * block_fade + e * e
-                    block_mean[w] = block_mean[w] * block_fade + forecast
-                    block_square[w] = block_square[w] * block_fade + forecast * forecast
+                    state[ABSOLUTE + w] = state[ABSOLUTE + w] * block_fade + abs(e)
+                    state[BLOCK_ERROR + w] = state[BLOCK_ERROR + w] * block_fade + e * e
+                    state[BLOCK_MEAN + w] = state[BLOCK_MEAN + w] * block_fade + forecast
+                    state[BLOCK_SQUARE + w] = state[BLOCK_SQUARE + w] * block_fade + forecast * forecast
             for w in range(WINDOWS):
-                forecast = level[w] * exposure[t]
-                error[w] = error[w] * fade + (y[t] - forecast) ** 2
-                mean[w] = mean[w] * fade + forecast
+                forecast = state[LEVEL + w] * exposure[t]
+                state[ERROR + w] = state[ERROR + w] * fade + (y[t] - forecast) ** 2
+                state[MEAN + w] = state[MEAN + w] * fade + forecast
             periods = periods * fade + 1.0
         for w in range(WINDOWS):
-            units[w] = units[w] * decay[w] + y[t]
-            shown[w] = shown[w] * decay[w] + exposure[t]
-            squared[w] = squared[w] * decay[w] * decay[w] + exposure[t]
-            level[w] = units[w] / shown[w]
+            state[UNITS + w] = state[UNITS + w] * state[DECAY + w] + y[t]
+            state[SHOWN + w] = state[SHOWN + w] * state[DECAY + w] + exposure[t]
+            state[SQUARED + w] = state[SQUARED + w] * state[DECAY + w] * state[DECAY + w] + exposure[t]
+            state[LEVEL + w] = state[UNITS + w] / state[SHOWN + w]
     weights[:] = 0.0
     blocks = periods / B
     best = -np.inf
     for w in range(windows):
-        weights[w] = -SHARPNESS * blocks * math.log(max(absolute[w], 1e-3 * average))
+        weights[w] = -SHARPNESS * blocks * math.log(max(state[ABSOLUTE + w], 1e-3 * average))
         best = max(best, weights[w])
     sum_of_weights = 0.0
     for w in range(windows):
@@ -118,13 +119,13 @@ def demand_level(
     mu = effective = e1 = m1 = eb = mb = sb = 0.0
     for w in range(windows):
         weights[w] /= sum_of_weights
-        mu += weights[w] * level[w]
-        effective += weights[w] * shown[w] * shown[w] / squared[w]
-        e1 += weights[w] * error[w]
-        m1 += weights[w] * mean[w]
-        eb += weights[w] * block_error[w]
-        mb += weights[w] * block_mean[w]
-        sb += weights[w] * block_square[w]
+        mu += weights[w] * state[LEVEL + w]
+        effective += weights[w] * state[SHOWN + w] * state[SHOWN + w] / state[SQUARED + w]
+        e1 += weights[w] * state[ERROR + w]
+        m1 += weights[w] * state[MEAN + w]
+        eb += weights[w] * state[BLOCK_ERROR + w]
+        mb += weights[w] * state[BLOCK_MEAN + w]
+        sb += weights[w] * state[BLOCK_SQUARE + w]
     prior = 0.1 * mu + (1.0 if counts else 0.0)  # a tenth of the mean squared, and what counting adds
     dispersion = (e1 + PRIOR_PERIODS * prior * mu) / (m1 + PRIOR_PERIODS * mu)
     sampling = dispersion / (mu * max(1.0, effective))

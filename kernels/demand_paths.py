@@ -9,7 +9,7 @@ distribution and the protection interval its own:
   model gives the total and the periods, Var C = Σ s_k² + c ((Σ s_k)² - Σ s_k²).
 - The scores are drawn given one sum of them, weighted with the s_k: N paths take it at N fixed levels with fixed
   weights, 20 equal strata up to 0.9 and ever finer ones above, because orders are decided in the upper tail. The sum is
-  that of the protection interval, or, where it alone decides what the order must serve, of the periods from its arrival.
+  that of the protection interval or, where they alone decide what the order must serve, of the periods it serves.
 - The paths, sorted by their totals of these periods, are scaled so that the n-th total is the forecast's quantile at
   the n-th level: the total's distribution is the model's own, and it falls on its periods as such totals do.
 

@@ -25,6 +25,7 @@ Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 LONGEST = 3.0  # standard deviations of the lead time that are looked at
+PRECISION = 1e-7  # of a mixture's quantile, relative to the largest of the quantiles that are mixed
 SHRINK = 20.0  # observations that a series' own autocorrelation must bring to count half
 
 
@@ -249,7 +250,8 @@ def mix_over_lead_times(
                 if weights[s, w] > 0.0:
                     low = min(low, curves[w, 0])
                     high = max(high, value_at(knots, curves[w], levels[q]))
-            for _ in range(60):
+            near = PRECISION * high
+            while high - low > near:
                 middle = 0.5 * (low + high)
                 below = 0.0
                 for w in range(used):

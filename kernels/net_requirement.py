@@ -33,6 +33,7 @@ Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 DECIDES = 0.95  # level of demand at which it is told which total decides the order
+LEAD_STRATA = (0.2, 0.4, 0.6, 0.8, 0.9, 0.97, 1.0)  # shares of a random lead time that are followed as one
 REVIEW_MARKS = 4  # ends of periods between two arrivals at which stock on hand is counted, at most
 
 
@@ -78,6 +79,34 @@ def cycle_total(
     complete(levels, running[cycle - 1], out)
     if first > 0.0:
         out *= ours / first
+
+
+@core
+def chosen_lead_times(first: int, weight: Array, leads: Ints, chance: Array) -> int:
+    """Write the lead times that are followed and their probabilities; return their number.
+
+    A distribution over more than `LEAD_STRATA` whole lead times is cut into those strata, each followed at its mean.
+    """
+    found = 0
+    for w in range(weight.size):
+        found += weight[w] > 0.0
+    few = found <= len(LEAD_STRATA)
+    n = stratum = 0
+    below = mass = moment = 0.0
+    for w in range(weight.size):
+        if weight[w] <= 0.0:
+            continue
+        below += weight[w]
+        mass += weight[w]
+        moment += weight[w] * w
+        found -= 1
+        if few or found == 0 or below >= LEAD_STRATA[stratum]:
+            leads[n], chance[n] = first + int(moment / mass + 0.5), mass
+            n += 1
+            mass = moment = 0.0
+            while stratum < len(LEAD_STRATA) - 1 and below >= LEAD_STRATA[stratum]:
+                stratum += 1
+    return n
 
 
 @core
@@ -179,7 +208,8 @@ def net_requirement(
         (S,) output: expected units lost before the arrival.
     """
     S, T, _ = running.shape
-    W, N = lead_weight.shape[1], nodes.score.size
+    W, N = min(lead_weight.shape[1], len(LEAD_STRATA)), nodes.score.size
+    leads, chances = np.empty(W, np.int64), np.empty(W)
     grid, curve, arriving = np.zeros(levels.size + 1), np.empty(levels.size + 1), np.empty(levels.size + 1)
     grid[1:] = levels
     tables, total_table, sd, all_demand = np.empty((T, TABLE)), np.empty(TABLE), np.empty(T), np.empty((T, N))
@@ -201,11 +231,8 @@ def net_requirement(
         lost_before[s] = 0.0
         if not exact or cycle > 1:
             n = c = 0
-            for w in range(W):
-                chance = lead_weight[s, w]
-                if chance == 0.0:
-                    continue
-                lead = first_lead[s] + w
+            for w in range(chosen_lead_times(first_lead[s], lead_weight[s], leads, chances)):
+                lead, chance = leads[w], chances[w]
                 last = min(T, lead + max(cycle, life[s]))
                 for k in range(last):
                     complete(levels, single[s, k], curve)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from fullshelf.kernels.croston import SILENT, croston, croston_forecasts, sba, tsb
+from fullshelf.kernels.croston import CROSTON, SBA, SILENT, TSB, croston, croston_forecasts, sba, tsb
 from fullshelf.kernels.exposure import NOTHING
 from fullshelf.kernels.levels import level_array
 
@@ -93,7 +93,7 @@ def test_tsb_fades_while_nothing_sells_and_croston_does_not():
 def test_a_silent_series_may_sell_again_with_a_small_probability():
     y = np.concatenate([np.full(20, 4), np.zeros(99)]).astype(np.float32)
     args = (y, np.ones_like(y), NOTHING, NOTHING, np.array([0, y.size]), 5, LEVELS)
-    q, total, mean = croston_forecasts(*args, SILENT)
+    q, total, mean = (x[0] for x in croston_forecasts(*args, np.array([SILENT])))
     assert mean[0] == pytest.approx(0.5 / 100 * 4)
     assert not q[0].any()
     assert total[0, 4].tolist() == [0.0] * 11 + [4.0] * 2
@@ -102,6 +102,18 @@ def test_a_silent_series_may_sell_again_with_a_small_probability():
 def test_a_planned_promotion_scales_its_period_alone():
     y = np.tile([0, 4], 40).astype(np.float32)
     ahead = np.array([1, 3, 1], dtype=np.float32)
-    q, _, mean = croston_forecasts(y, np.ones_like(y), np.ones_like(y), ahead, np.array([0, 80]), 3, LEVELS, 0)
-    assert mean[0].tolist() == [2.0, 6.0, 2.0]
-    assert q[0, :, -1].tolist() == [4.0, 12.0, 4.0]
+    ones, method = np.ones_like(y), np.array([CROSTON])
+    q, _, mean = croston_forecasts(y, ones, ones, ahead, np.array([0, 80]), 3, LEVELS, method)
+    assert mean[0, 0].tolist() == [2.0, 6.0, 2.0]
+    assert q[0, 0, :, -1].tolist() == [4.0, 12.0, 4.0]
+
+
+def test_methods_side_by_side_are_the_methods_alone():
+    rng = np.random.default_rng(3)
+    y = rng.poisson(0.4, 90).astype(np.float32) * rng.integers(1, 5, 90).astype(np.float32)
+    args = (y, np.ones_like(y), NOTHING, NOTHING, np.array([0, 40, 90]), 9, LEVELS)
+    methods = [TSB, SBA, CROSTON, SILENT, SBA]
+    together = croston_forecasts(*args, np.array(methods))
+    for m, method in enumerate(methods):
+        for several, alone in zip(together, croston_forecasts(*args, np.array([method])), strict=True):
+            assert (several[m] == alone[0]).all()
