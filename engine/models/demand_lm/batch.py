@@ -46,10 +46,9 @@ class ContextBatch:
         for name, shape in shapes.items():
             if getattr(self, name).shape != shape:
                 raise ValueError(f"ContextBatch.{name}: expected {shape}, got {tuple(getattr(self, name).shape)}")
-        if self.covariates.ndim != 3 or self.covariates.shape[0] != B or self.covariates.shape[2] != len(COVARIATES):
-            raise ValueError(
-                f"ContextBatch.covariates: expected ({B}, {C} + H, {len(COVARIATES)}), got {tuple(self.covariates.shape)}"
-            )
+        found, K = tuple(self.covariates.shape), len(COVARIATES)
+        if len(found) != 3 or found[0] != B or found[2] != K:
+            raise ValueError(f"ContextBatch.covariates: expected ({B}, {C} + H, {K}), got {found}")
 
     @property
     def horizon(self) -> int:
