@@ -24,6 +24,7 @@ COVARIATES = (
     "year_cos",
     "month_sin",  # place in the month, of days; 0 for weeks and months
     "month_cos",
+    "known",  # 1 where the price or the promotion of the period is known: none planned is not nobody knows
 )
 
 

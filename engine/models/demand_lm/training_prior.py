@@ -1,0 +1,39 @@
+"""The windows that DemandLM is trained on from scratch, and those held back: draws of the prior by step."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fullshelf.engine.calendar import Period
+from fullshelf.engine.models.demand_lm.prior import Sample, draw
+from fullshelf.engine.models.demand_lm.training import Source
+from fullshelf.engine.models.demand_lm.training_shapes import Shape, draw_shape
+
+HELD_BACK = (  # shapes that are asked for most
+    Shape(Period.DAY, 512, 364, 28),
+    Shape(Period.DAY, 512, 91, 7),
+    Shape(Period.WEEK, 512, 104, 8),
+    Shape(Period.MONTH, 512, 48, 12),
+    Shape(Period.MONTH, 512, 120, 18),
+)
+
+
+def prior_source(seed: int, windows: int, process: int = 0) -> Source:
+    """Return what draws the windows of a step, about `windows` of mean size; processes draw different ones."""
+
+    def source(step: int) -> Sample:
+        rng = np.random.Generator(np.random.SFC64([seed, step, process]))
+        shape = draw_shape(rng, windows)
+        return draw(shape.windows, shape.period, shape.context, shape.horizon, rng)
+
+    return source
+
+
+def held_back(seed: int = 2**31, share: float = 1.0) -> list[Sample]:
+    """Draw the windows on which runs are compared: the same for every run."""
+    samples = []
+    for number, shape in enumerate(HELD_BACK):
+        rng = np.random.Generator(np.random.SFC64([seed, number]))
+        B = max(1, round(shape.windows * share))
+        samples.append(draw(B, shape.period, shape.context, shape.horizon, rng))
+    return samples
