@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn.functional import pad
 
 from fullshelf.engine.calendar import Period
 from fullshelf.engine.models.demand_lm.batch import COVARIATES, PATCH, SLOTS, ContextBatch
@@ -81,9 +81,9 @@ def patch_features(batch: ContextBatch, scale: Tensor) -> tuple[Tensor, Tensor]:
         dim=-1,
     )
     past = torch.cat([past, batch.covariates[:, :C] * exists[:, :, None]], dim=-1)
-    future = F.pad(batch.covariates[:, C:], (SLOT_FEATURES - len(COVARIATES), 0, 0, ahead - H))
+    future = pad(batch.covariates[:, C:], (SLOT_FEATURES - len(COVARIATES), 0, 0, ahead - H))
     slots = torch.cat([past, future], dim=1).reshape(B, (C + ahead) // P, P, SLOT_FEATURES)
-    slots = F.pad(slots, (0, 0, 0, SLOTS - P)).flatten(2)
+    slots = pad(slots, (0, 0, 0, SLOTS - P)).flatten(2)
     alive = torch.cat([exists.reshape(B, C // P, P).any(2), exists.new_ones(B, ahead // P)], dim=1)
     return slots, alive
 
@@ -119,7 +119,7 @@ def _phases(value: Tensor, exposure: Tensor, L: int) -> tuple[Tensor, Tensor]:
     """Return means and quantiles of each phase of the season (B, features, L), and its evidence in periods (B, L)."""
     B, C = value.shape
     R = -(-C // L)
-    v, e = (F.pad(x, (R * L - C, 0)).reshape(B, R, L) for x in (value, exposure))
+    v, e = (pad(x, (R * L - C, 0)).reshape(B, R, L) for x in (value, exposure))
     age = torch.arange(R - 1, -1, -1, device=value.device)
     weights = torch.stack([(age < 1).float(), (age < 4).float(), (age < 8).float(), age.float() * 0 + 1, DECAY**age])
     means = _ratio(torch.matmul(weights, v), torch.matmul(weights, e))
@@ -174,7 +174,7 @@ def _ratio(total: Tensor, weight: Tensor) -> Tensor:
 
 def _cumulated(x: Tensor, before: int) -> Tensor:
     """Return sums of all before each position, with `before` empty positions in front: (B, before + C + 1)."""
-    return F.pad(x.cumsum(1), (before + 1, 0))
+    return pad(x.cumsum(1), (before + 1, 0))
 
 
 def _masked_quantiles(values: Tensor, known: Tensor, levels: tuple[float, ...]) -> Tensor:

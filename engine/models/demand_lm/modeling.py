@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import leaky_relu, pad, silu, softplus
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from fullshelf.engine.calendar import Period
@@ -51,15 +51,15 @@ class Head(nn.Module):
 
     def forward(self, token: Tensor, step: Tensor, series: Tensor) -> Tensor:
         """Return (B, H, Q), rising along Q."""
-        hidden = F.silu(self.of_token(token) + self.of_step(step) + self.of_series(series)[:, None])
-        hidden = hidden + F.silu(self.inner(hidden))
-        raw = (self.out(hidden) + self.skip(step)).float()
+        hidden = silu(self.of_token(token) + self.of_step(step) + self.of_series(series)[:, None])
+        hidden = hidden + silu(self.inner(hidden))
+        raw = self.out(hidden) + self.skip(step)
         m = self.middle
-        gaps = F.softplus(raw - 2.0)
+        gaps = softplus(raw - 2.0)
         above = raw[..., m : m + 1] + gaps[..., m + 1 :].cumsum(-1)
         below = raw[..., m : m + 1] - gaps[..., :m].flip(-1).cumsum(-1).flip(-1)
         curve = torch.cat([below, raw[..., m : m + 1], above], dim=-1)
-        return F.leaky_relu(torch.sinh(curve.clamp(-HIGHEST, HIGHEST)), BELOW_ZERO)
+        return leaky_relu(torch.sinh(curve.clamp(-HIGHEST, HIGHEST)), BELOW_ZERO)
 
 
 class DemandLM(PreTrainedModel):
@@ -102,9 +102,15 @@ class DemandLM(PreTrainedModel):
         Both are float32 in units of the scale (demand of period k is scale x the first, the total of 1…k is scale x k x
         the second), rise with the level, and may be negative.
         """
-        scale = scale_of(batch)
-        steps = step_features(batch, scale)
+        with torch.autocast(batch.units.device.type, enabled=False):
+            scale = scale_of(batch)
+            steps = step_features(batch, scale)
         token = self._tokens_ahead(batch, scale, steps)
+        with torch.autocast(batch.units.device.type, enabled=False):
+            single, total = self._heads(token.float(), steps)
+        return single, total, scale
+
+    def _heads(self, token: Tensor, steps: Steps) -> tuple[Tensor, Tensor]:
         past = torch.asinh(steps.linear)
         single = self.single(token, torch.cat([past, steps.other], dim=-1), steps.series)
         total = self.total(
@@ -120,7 +126,7 @@ class DemandLM(PreTrainedModel):
             ),
             steps.series,
         )
-        return single, total, scale
+        return single, total
 
     @torch.inference_mode()
     def predict(self, batch: ContextBatch) -> tuple[Tensor, Tensor]:
@@ -140,7 +146,7 @@ class DemandLM(PreTrainedModel):
         B, H, P = batch.units.shape[0], batch.horizon, PATCH[batch.period]
         slots, alive = patch_features(batch, scale)
         ahead = -(-H // P)
-        inner = self.patch_inner(F.silu(self.patch_in(slots))) + self.patch_skip(slots)
+        inner = self.patch_inner(silu(self.patch_in(slots))) + self.patch_skip(slots)
         tense = (torch.arange(slots.shape[1], device=slots.device) >= slots.shape[1] - ahead).long()
         kind = torch.full((1,), PERIODS.index(batch.period), device=slots.device)
         series = self.series_in(steps.series) + self.kind(kind)
@@ -154,7 +160,7 @@ class DemandLM(PreTrainedModel):
         # depend on its neighbours.
         T = tokens.shape[1]
         causal = torch.ones(T, T, dtype=torch.bool, device=tokens.device).tril()
-        mask = causal & F.pad(alive, (1, 0), value=True)[:, None, None, :]
+        mask = causal & pad(alive, (1, 0), value=True)[:, None, None, :]
         hidden = self.backbone(
             inputs_embeds=tokens.to(self.backbone.dtype), attention_mask=mask, use_cache=False
         ).last_hidden_state[:, -ahead:]
@@ -165,7 +171,7 @@ class DemandLM(PreTrainedModel):
 def _running_mean(x: Tensor) -> Tensor:
     """Return the mean of steps 1…k of (B, H, …)."""
     k = torch.arange(1, x.shape[1] + 1, device=x.device, dtype=torch.float32)
-    return x.float().cumsum(1) / k[:, None]
+    return x.cumsum(1) / k[:, None]
 
 
 def register() -> None:
