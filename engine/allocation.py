@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 
 from fullshelf.engine.limits import Limit
 from fullshelf.engine.shard_orders import Responder
-from fullshelf.kernels.allocation import PARTS, ROOM, shadow_prices
+from fullshelf.kernels.allocation import CLOSE, PARTS, ROOM, shadow_prices
 
 Array = NDArray[np.float64]
 
+SAMPLE = 20_000  # series on which the search for prices begins
 OFFERS = 64  # in one round of step 3
 ROUNDS = 20  # of step 3
 
@@ -42,9 +43,10 @@ def allocate(orders: Responder, limits: Sequence[Limit]) -> Allocation:
     """Share out the limits; afterwards every shard's quantities are final."""
     room = np.array([ROOM if limit.amount > 0 else 0 for limit in limits], dtype=np.int64)
     scale = np.array([limit.amount / PARTS if limit.amount > 0 else 1 / PARTS for limit in limits])
-    wanted = orders.use(np.zeros(len(limits)))
-    low, high = shadow_prices(orders.use, room, orders.ceilings())
-    orders.settle(low, high)
+    nothing = np.zeros(len(limits))
+    wanted = orders.use(nothing)
+    high = nothing if (wanted <= room).all() else _prices(orders, room)
+    orders.settle(high * (1 - 2 * CLOSE), high)
     if not high.any():
         return Allocation(tuple(limits), high, *[(wanted * scale).astype(np.float64)] * 2)
     begin, end = 0.0, 1.0
@@ -69,3 +71,16 @@ def allocate(orders: Responder, limits: Sequence[Limit]) -> Allocation:
             break
         orders.accept(offers.place[taken])
     return Allocation(tuple(limits), high, (wanted * scale).astype(np.float64), used * scale)
+
+
+def _prices(orders: Responder, room: NDArray[np.int64]) -> Array:
+    """Find the shadow prices, first on a sample by hash: most of the search costs little there."""
+    ceilings, guess, share = orders.ceilings(), None, 1.0
+    while orders.series * share > SAMPLE:
+        share /= 4
+    while True:
+        part = np.array([int(r * share) for r in room], dtype=np.int64)
+        guess = shadow_prices(lambda j, prices: orders.use_of(j, prices, share), part, ceilings, guess)  # noqa: B023
+        if share == 1.0:
+            return guess
+        share *= 4

@@ -19,8 +19,14 @@ class Limit:
     scope: str  # all, or location=X, supplier=X, category=X
     amount: float  # per order round: currency, m³, units
 
-    def claims(self, keys: pl.DataFrame, supply: pl.DataFrame) -> Array:
-        """Return what one unit of each series uses (S,); 0 outside the scope or where it is not known."""
+    def claims(self, values: pl.DataFrame) -> Array:
+        """Return what one unit of each series uses (S,); 0 outside the scope or where it is not known.
+
+        Parameters
+        ----------
+        values
+            S rows: location, unit_cost, unit_price, volume, supplier, category.
+        """
         each = {
             "capital": pl.coalesce("unit_cost", "unit_price"),
             "volume": pl.col("volume"),
@@ -32,8 +38,7 @@ class Limit:
             name = pl.col(field)
             inside = (name == value) | (name.str.starts_with(value + "/") if field == "category" else pl.lit(False))
         claim = pl.when(inside).then(each).otherwise(0.0).fill_null(0.0).cast(pl.Float64)
-        table = supply.with_columns(location=keys["location"])
-        return table.with_columns(claim=claim)["claim"].to_numpy()
+        return values.with_columns(claim=claim)["claim"].to_numpy()
 
 
 def read_limits(table: pl.DataFrame) -> list[Limit]:

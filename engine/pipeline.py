@@ -19,13 +19,13 @@ import polars as pl
 from fullshelf.engine import hindsight
 from fullshelf.engine.commit import write_json, write_parquet
 from fullshelf.engine.config import PlanSettings
-from fullshelf.engine.demand_file import load_demand, save_demand
 from fullshelf.engine.forecast_table import forecast_frame, lead_time_demand_frame
 from fullshelf.engine.intake import Intake, ShardInput
 from fullshelf.engine.limits import Limit
 from fullshelf.engine.models.protocol import DemandModel
 from fullshelf.engine.order_plan import OrderPlan
-from fullshelf.engine.planning import order_problem, plan_orders
+from fullshelf.engine.planning import order_problem
+from fullshelf.engine.problem_file import load_problem, save_problem
 from fullshelf.engine.protection import protect
 from fullshelf.engine.run_folder import RunFolder
 from fullshelf.engine.shard_orders import ShardOrders
@@ -71,13 +71,14 @@ def run_shard(job: ShardJob, shard: int) -> Record:
         forecast = job.model.forecast(given.panel, job.horizon, given.ahead)
     with clock.stage("protect"):
         demand = protect(forecast, given.supply, given.panel)
+    values = _values(given)
     with clock.stage("write"):
         part = job.folder.part
         files = [
             write_parquet(part("forecasts", shard), forecast_frame(given.panel, forecast)),
             write_parquet(part("lead_time_demand", shard), lead_time_demand_frame(given.panel, demand)),
             write_parquet(part("rejects", shard), given.rejects),
-            write_parquet(job.folder.values(shard), _values(given)),
+            write_parquet(job.folder.values(shard), values),
         ]
     record: Record = {
         "shard": shard,
@@ -88,48 +89,50 @@ def run_shard(job: ShardJob, shard: int) -> Record:
         "hindsight": _hindsight(job, shard, given),
         "seconds": clock.seconds,
     }
+    with clock.stage("plan"):
+        problem = order_problem(demand, given.supply, given.stock, job.plan)
     if job.limits:
         with clock.stage("write"):
-            save_demand(job.folder.demand(shard), demand)
+            save_problem(job.folder.problem(shard), problem)
         write_json(job.folder.record("forecast", shard), record)
         return record
     with clock.stage("plan"):
-        plan = plan_orders(demand, given.supply, given.stock, job.plan)
-    return commit_orders(job, record, given, plan, clock)
+        plan = problem.plan()
+    return commit_orders(job, record, values, plan, clock)
 
 
-def limited_orders(job: ShardJob, shard: int) -> tuple[ShardInput, ShardOrders]:
-    """Return a forecast shard's answers to the driver of the limits."""
-    given, demand = job.intake.read(shard, job.horizon), load_demand(job.folder.demand(shard))
-    supply = given.supply.with_columns(given.skus["category"])
-    problem = order_problem(demand, supply, given.stock, job.plan)
-    return given, ShardOrders(problem, given.panel.keys, supply, job.limits)
+def limited_orders(job: ShardJob, shard: int) -> tuple[pl.DataFrame, ShardOrders]:
+    """Return a forecast shard's values (see `_values`) and its answers to the driver of the limits."""
+    values = pl.read_parquet(job.folder.values(shard))
+    problem = load_problem(job.folder.problem(shard))
+    return values, ShardOrders(problem, values, job.limits)
 
 
-def commit_orders(job: ShardJob, record: Record, given: ShardInput, plan: OrderPlan, clock: Clock) -> Record:
+def commit_orders(job: ShardJob, record: Record, values: pl.DataFrame, plan: OrderPlan, clock: Clock) -> Record:
     """Write a shard's orders and the record that says that it is done."""
     shard = record["shard"]
     with clock.stage("write"):
-        orders = plan.frame(given.panel.keys).filter(given.supply["planned"])
+        orders = plan.frame(values.select("sku", "location")).filter(values["planned"])
         files = [*record["files"], write_parquet(job.folder.part("orders", shard), orders)]
-    record = record | {"files": files, "orders": order_totals(orders, given), "seconds": clock.seconds}
+    record = record | {"files": files, "orders": order_totals(orders, values), "seconds": clock.seconds}
     write_json(job.folder.record("orders", shard), record)
     return record
 
 
 def _values(given: ShardInput) -> pl.DataFrame:
-    """Costs and stock of each series, for the report."""
+    """Costs, terms and stock of each series: what limits claim and the report tells."""
     supply = given.supply.select(
-        "unit_cost", "unit_price", "holding_cost", "shortage_cost", "lead_time", "review_period"
-    )
+        "unit_cost", "unit_price", "holding_cost", "shortage_cost", "lead_time", "review_period", "volume", "supplier",
+        "planned",
+    )  # fmt: skip
     stock = given.stock.select("on_hand", "on_order", "backorders")
     skus = given.skus.select("title", "category")
     return pl.concat([given.panel.keys.select("sku", "location"), supply, stock, skus], how="horizontal")
 
 
-def order_totals(orders: pl.DataFrame, given: ShardInput) -> dict[str, float]:
+def order_totals(orders: pl.DataFrame, values: pl.DataFrame) -> dict[str, float]:
     """Sum up a shard's orders: rows, orders placed, units, currency."""
-    cost = given.supply.filter(pl.col("planned"))["unit_cost"].fill_null(0.0)
+    cost = values.filter(pl.col("planned"))["unit_cost"].fill_null(0.0)
     quantity = orders["order_quantity"]
     return {
         "rows": orders.height,

@@ -64,7 +64,9 @@ class OrderProblem:
     """Everything that decides the orders of S series but the price of what they use."""
 
     terms: Terms
-    demand: LeadTimeDemand
+    mean: Array  # (S,) expected demand of the protection interval, units
+    periods: NDArray[np.int64]  # (S,) L + R
+    review: NDArray[np.int64]  # (S,) R
     position: StockPosition
     reported: NDArray[np.bool_]  # (S,) whether the stock is known
     policy: NDArray[np.int64]  # (S,) index into POLICIES
@@ -83,14 +85,23 @@ class OrderProblem:
     trial: Array  # (S,) units: the same before a lot was rounded to packs
     most: Array  # (S,) units
 
-    def orders(self, price: Array) -> tuple[Array, Array]:
-        """Return the best order without packs and the order (S,), units, at a price (S,) per unit ordered."""
+    def orders(self, price: Array, rows: NDArray[np.int64] | slice = slice(None)) -> tuple[Array, Array]:
+        """Return the best order without packs and the order of some of the series, units.
+
+        Parameters
+        ----------
+        price
+            (n,) currency per unit ordered, of those series.
+        rows
+            (n,) which; all by default.
+        """
         free, quantity = np.empty_like(price), np.empty_like(price)
         best_orders(
-            self.levels, self.serve, self.outlast, self.same, self.underage, self.deciding, self.known,
-            self.carry, price, self.terms.pack, self.smallest, self.trial, self.most, free, quantity,
+            self.levels, self.serve[rows], self.outlast[rows], self.same[rows], self.underage[rows],
+            self.deciding[rows], self.known[rows], self.carry[rows], price, self.terms.pack[rows],
+            self.smallest[rows], self.trial[rows], self.most[rows], free, quantity,
         )  # fmt: skip
-        return free, np.where(self.terms.planned, quantity, 0.0)
+        return free, np.where(self.terms.planned[rows], quantity, 0.0)
 
     def plan(self, price: Array | None = None, quantity: Array | None = None) -> OrderPlan:
         """Return the plan at a price (S,) per unit ordered, or with given quantities (S,)."""
@@ -110,7 +121,7 @@ class OrderProblem:
         ratio = np.where(earning > 0, grid_cdf(self.levels, self.serve, free), 0.0)
         level = np.minimum(np.where(earning > 0, np.maximum(position + free, 0.0), 0.0), self.terms.max_stock)
         due = np.where(earning > 0, np.maximum(np.floor(position + offset + 1e-9), -1.0), -1.0)
-        expected, mean = np.zeros(S), self.demand.mean
+        expected, mean = np.zeros(S), self.mean
         np.divide(shortage, mean, out=expected, where=mean > 0)
         numbers = {
             "order_quantity": quantity,
@@ -187,7 +198,8 @@ def order_problem(
     room = np.maximum(terms.max_stock - position.inventory_position, 0.0)
     policy, smallest, trial = _policy(terms, demand, settings, room)
     return OrderProblem(
-        terms=terms, demand=demand, position=position, reported=stock["known"].to_numpy(), policy=policy, levels=levels,
+        terms=terms, mean=demand.mean, periods=demand.periods, review=demand.review, position=position,
+        reported=stock["known"].to_numpy(), policy=policy, levels=levels,
         need=need, serve=serve, outlast=outlast, same=same, lost_before=lost_before, underage=underage,
         overage=overage, deciding=deciding, known=known, carry=np.where(terms.single, 0.0, CARRY),
         smallest=smallest, trial=trial, most=room,

@@ -27,16 +27,16 @@ def reasons(problem: OrderProblem, free: Array, numbers: Mapping[str, Array]) ->
     numbers
         The columns of the order plan.
     """
-    terms, demand, position = problem.terms, problem.demand, problem.position
-    lead = demand.periods - demand.review
+    terms, position = problem.terms, problem.position
+    lead = problem.periods - problem.review
     table = pl.DataFrame(
         {
             **{name: numbers[name] for name in ("order_quantity", "order_up_to", "expected_demand", "shadow_price")},
             "free": np.maximum(free, 0.0),
             "service": numbers["critical_ratio"] * 100,
-            "periods": demand.periods,
+            "periods": problem.periods,
             "lead": lead,
-            "review": demand.review,
+            "review": problem.review,
             "on_hand": position.on_hand,
             "on_order": position.on_order,
             "owed": position.owed,

@@ -26,12 +26,12 @@ class RunFolder:
         return self.path / "_shards" / f"{shard:05d}-{half}.json"
 
     def values(self, shard: int) -> Path:
-        """Return the costs and stock of a shard's series; removed when the run is complete."""
+        """Return what each series of a shard costs and has; removed when the run is complete."""
         return self.path / "_work" / f"values-{shard:05d}.parquet"
 
-    def demand(self, shard: int) -> Path:
-        """Return the lead-time demand of a shard that waits for the limits; removed when the run is complete."""
-        return self.path / "_work" / f"demand-{shard:05d}.npz"
+    def problem(self, shard: int) -> Path:
+        """Return the order problem of a shard that waits for the limits; removed when the run is complete."""
+        return self.path / "_work" / f"problem-{shard:05d}.npz"
 
     def clear_work(self) -> None:
         """Remove what only an unfinished run needs."""

@@ -5,8 +5,8 @@ Only sums and a few dozen offers travel; rows never do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import polars as pl
@@ -22,6 +22,15 @@ from fullshelf.kernels.order_policies import order_gains
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Parts = NDArray[np.object_]  # whole numbers of any size
+T = TypeVar("T")
+
+
+class Mapper(Protocol):
+    """`map`, or that of a pool: applies a function to each item, answers in the order of the items."""
+
+    def __call__(self, function: Callable[[Responder], T], items: Iterable[Responder], /) -> Iterable[T]:
+        """Apply."""
+        ...
 
 
 class Offers(NamedTuple):
@@ -40,8 +49,17 @@ class Responder(Protocol):
         """Return prices (J,) at which nobody orders."""
         ...
 
+    @property
+    def series(self) -> int:
+        """Number of series that it answers for."""
+        ...
+
     def use(self, prices: Array) -> Parts:
         """Return the parts (J,) that the orders at prices (J,) would use."""
+        ...
+
+    def use_of(self, limit: int, prices: Array, share: float) -> int:
+        """Return the parts of one limit that the orders at prices (J,) would use, of that share of the hash range."""
         ...
 
     def settle(self, low: Array, high: Array) -> None:
@@ -68,15 +86,20 @@ class Responder(Protocol):
 class ShardOrders:
     """One shard's series under J limits."""
 
-    def __init__(
-        self, problem: OrderProblem, keys: pl.DataFrame, supply: pl.DataFrame, limits: Sequence[Limit]
-    ) -> None:
+    def __init__(self, problem: OrderProblem, values: pl.DataFrame, limits: Sequence[Limit]) -> None:
+        S = values.height
         self._problem, self._limits = problem, limits
-        self._claims = np.array([limit.claims(keys, supply) for limit in limits]).reshape(len(limits), keys.height)
-        self._tie = key_hashes(keys["sku"], keys["location"])
+        self._claims = np.array([limit.claims(values) for limit in limits]).reshape(len(limits), S)
+        self._tie = key_hashes(values["sku"], values["location"])
         self._rank = self._tie / 2.0**64  # (S,) place of a series among the jumps of step 2
-        self._low = self._high = self.quantity = np.zeros(keys.height)
+        self._low = self._high = self.quantity = np.zeros(S)
         self._prices = np.zeros(len(limits))
+        self._gain = np.full(S, np.nan)  # (S,) money that the next lot would save; NaN: not known yet
+
+    @property
+    def series(self) -> int:
+        """Number of series."""
+        return self._tie.size
 
     def ceilings(self) -> Array:
         """Return prices (J,) at which nobody orders."""
@@ -89,6 +112,12 @@ class ShardOrders:
     def use(self, prices: Array) -> Parts:
         """Return the parts (J,) that the orders at prices (J,) would use."""
         return self._use_of(self._at(prices))
+
+    def use_of(self, limit: int, prices: Array, share: float) -> int:
+        """Return the parts of one limit that the orders at prices (J,) would use, of that share of the hash range."""
+        rows = np.flatnonzero((self._claims[limit] > 0) & (self._rank < share))
+        quantity = self._problem.orders(prices @ self._claims[:, rows], rows)[1]
+        return exact_sum(in_parts(self._claims[limit, rows] * quantity, self._limits[limit].amount))
 
     def settle(self, low: Array, high: Array) -> None:
         """Remember the orders at both prices."""
@@ -111,10 +140,12 @@ class ShardOrders:
         use = np.array([in_parts(c * step, limit.amount) for c, limit in zip(self._claims, self._limits, strict=True)])
         priced = (self._prices @ self._claims) * step
         fits = np.flatnonzero((step > 0) & (priced > 0) & (use <= room[:, None]).all(axis=0))
-        gain = order_gains(
-            p.levels, p.serve[fits], p.outlast[fits], p.underage[fits], p.deciding[fits],
-            p.known[fits], self.quantity[fits], step[fits],
+        new = fits[np.isnan(self._gain[fits])]
+        self._gain[new] = order_gains(
+            p.levels, p.serve[new], p.outlast[new], p.underage[new], p.deciding[new],
+            p.known[new], self.quantity[new], step[new],
         )  # fmt: skip
+        gain = self._gain[fits]
         pays = gain > 0
         fits, value = fits[pays], gain[pays] / priced[fits[pays]]
         best = np.lexsort((self._tie[fits], -value))[:count]
@@ -125,6 +156,7 @@ class ShardOrders:
         p = self._problem
         self.quantity = self.quantity.copy()
         self.quantity[places] += np.where(self.quantity[places] > 0, p.terms.pack[places], p.smallest[places])
+        self._gain[places] = np.nan
 
     def plan(self) -> OrderPlan:
         """Return the plan with the allocated quantities."""
@@ -143,27 +175,42 @@ class Together:
 
     SHIFT = 40
 
-    def __init__(self, members: Sequence[Responder]) -> None:
-        self._members = members
+    def __init__(
+        self, members: Sequence[Responder], mapper: Mapper = map, check: Callable[[], None] = lambda: None
+    ) -> None:
+        """Take the members, who asks them (`map`, or that of a pool of threads), and what is called before each."""
+        self._members, self._mapper, self._check = members, mapper, check
+
+    def _ask(self, question: Callable[[Responder], T]) -> list[T]:
+        self._check()
+        return list(self._mapper(question, self._members))
+
+    @property
+    def series(self) -> int:
+        """Number of series of all members."""
+        return sum(m.series for m in self._members)
 
     def ceilings(self) -> Array:
         """Return the highest of the members' ceilings."""
-        highest: Array = np.max([m.ceilings() for m in self._members], axis=0)
+        highest: Array = np.max(self._ask(lambda m: m.ceilings()), axis=0)
         return highest
 
     def use(self, prices: Array) -> Parts:
         """Add up the members' use."""
-        total: Parts = np.sum([m.use(prices) for m in self._members], axis=0)
+        total: Parts = np.sum(self._ask(lambda m: m.use(prices)), axis=0)
         return total
+
+    def use_of(self, limit: int, prices: Array, share: float) -> int:
+        """Add up the members' use of one limit."""
+        return sum(self._ask(lambda m: m.use_of(limit, prices, share)))
 
     def settle(self, low: Array, high: Array) -> None:
         """Tell every member."""
-        for member in self._members:
-            member.settle(low, high)
+        self._ask(lambda m: m.settle(low, high))
 
     def mixed_use(self, shares: Array) -> Parts:
         """Add up the members' use."""
-        total: Parts = np.sum([m.mixed_use(shares) for m in self._members], axis=0)
+        total: Parts = np.sum(self._ask(lambda m: m.mixed_use(shares)), axis=0)
         return total
 
     def fix(self, share: float) -> None:
@@ -173,7 +220,7 @@ class Together:
 
     def offers(self, room: Ints, count: int) -> Offers:
         """Return the best of the members' offers."""
-        parts = [m.offers(room, count) for m in self._members]
+        parts = self._ask(lambda m: m.offers(room, count))
         value, tie = np.concatenate([p.value for p in parts]), np.concatenate([p.tie for p in parts])
         place = np.concatenate([p.place + (n << self.SHIFT) for n, p in enumerate(parts)])
         best = np.lexsort((tie, -value))[:count]

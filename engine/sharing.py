@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from fullshelf.engine.allocation import Allocation, allocate
@@ -27,14 +28,20 @@ def share_out(
         answers[outcome.shard] = outcome.result
         progress("limits", len(answers), len(waiting))
     shards = sorted(answers)
-    allocation = allocate(Together([answers[shard][1] for shard in shards]), job.limits)
-    final = []
-    for shard in shards:
-        stop.check()
-        given, orders = answers.pop(shard)
+    with ThreadPoolExecutor(threads, thread_name_prefix="limits") as pool:
+        allocation = allocate(Together([answers[shard][1] for shard in shards], pool.map, stop.check), job.limits)
+
+    def commit(shard: int) -> Record:
+        values, orders = answers.pop(shard)
         clock = Clock(dict(waiting[shard]["seconds"]))
         with clock.stage("plan"):
             plan = orders.plan()
-        final.append(commit_orders(job, waiting[shard], given, plan, clock))
+        return commit_orders(job, waiting[shard], values, plan, clock)
+
+    final = {}
+    for outcome in run_shards(shards, commit, threads, stop):
+        if outcome.result is None:
+            raise outcome.error or AssertionError("an outcome has a result or an error")
+        final[outcome.shard] = outcome.result
         progress("orders", len(final), len(shards))
-    return final, allocation
+    return [final[shard] for shard in shards], allocation

@@ -51,52 +51,70 @@ def exact_sum(parts: Ints) -> int:
     return (int((parts >> 32).sum()) << 32) + int((parts & 0xFFFFFFFF).sum())
 
 
-def shadow_prices(use: Callable[[Array], Parts], room: Ints, ceilings: Array) -> tuple[Array, Array]:
-    """Return prices (J,) just too low and just high enough for every limit to hold; zeros where nothing binds.
+def shadow_prices(
+    use_of: Callable[[int, Array], int], room: Ints, ceilings: Array, guess: Array | None = None
+) -> Array:
+    """Return prices (J,) at which every limit holds and which a step of `CLOSE` less would break; 0: does not bind.
 
     Coordinate by coordinate: each limit's price is raised or lowered until that limit just holds at the others' prices,
     until no price moves; then a last sweep only raises, which cannot break a limit that holds.
 
     Parameters
     ----------
-    use
-        Prices (J,), currency per unit of the resource → parts (J,) used by all series; never rising in any price.
+    use_of
+        Limit j and prices (J,), currency per unit of the resource → parts of that limit used by all series; never
+        rising in the limit's own price.
     room
         (J,) parts that there are: `ROOM`, or 0 for a limit of 0.
     ceilings
         (J,) prices at which nobody who uses the resource orders.
+    guess
+        (J,) prices near the answer, which make the search shorter.
     """
-    prices = np.zeros(room.size)
-    if (use(prices) <= room).all():
-        return prices, prices
+    prices = np.zeros(room.size) if guess is None else guess.copy()
     for _ in range(SWEEPS):
         before = prices.copy()
         for j in range(room.size):
-            prices[j] = _price_of(use, prices, j, int(room[j]), float(ceilings[j]))[1]
+            prices[j] = _price_of(use_of, prices, j, int(room[j]), float(ceilings[j]))
         if room.size == 1 or (np.abs(prices - before) <= CLOSE * prices).all():
             break
     for j in range(room.size):
-        if use(prices)[j] > room[j]:
-            prices[j] = _price_of(use, prices, j, int(room[j]), float(ceilings[j]))[1]
-    return prices * (1 - 2 * CLOSE), prices
+        if use_of(j, prices) > room[j]:
+            prices[j] = _price_of(use_of, prices, j, int(room[j]), float(ceilings[j]))
+    return prices
 
 
-def _price_of(use: Callable[[Array], Parts], prices: Array, j: int, room: int, ceiling: float) -> tuple[float, float]:
-    """Return prices of limit j just too low and just high enough, at the others' prices."""
+def _price_of(use_of: Callable[[int, Array], int], prices: Array, j: int, room: int, ceiling: float) -> float:
+    """Return the price of limit j that is just high enough at the others' prices; the search begins at its own."""
 
     def over(price: float) -> float:
         """Log of the use in limits: positive = too much."""
         trial = prices.copy()
         trial[j] = price
-        return float(np.log((float(use(trial)[j]) + 0.5) / (room + 0.5)))
+        return float(np.log((float(use_of(j, trial)) + 0.5) / (room + 0.5)))
 
-    if over(0.0) <= 0:
-        return 0.0, 0.0
-    high, at_high, step = ceiling, over(ceiling), 8.0
-    low, at_low = high / step, over(high / step)
-    while at_low <= 0 and low > ceiling * 1e-30:
-        high, at_high, step = low, at_low, step * 8.0
-        low, at_low = high / step, over(high / step)
+    known = 0.0 < prices[j] < ceiling
+    start = float(prices[j]) if known else ceiling / 8.0
+    step = 1.0 + 4.0 * CLOSE if known else 8.0
+    at = over(start)
+    if at > 0.0:
+        low, at_low = start, at
+        high = min(start * step, ceiling)
+        at_high = over(high)
+        while at_high > 0.0 and high < ceiling:
+            low, at_low, step = high, at_high, step**3
+            high = min(low * step, ceiling)
+            at_high = over(high)
+    else:
+        high, at_high = start, at
+        if over(0.0) <= 0.0:
+            return 0.0
+        low = start / step
+        at_low = over(low)
+        while at_low <= 0.0 and low > ceiling * 1e-30:
+            high, at_high, step = low, at_low, step**3 if known else step * 8.0
+            low = high / step
+            at_low = over(low)
     side = 0
     for _ in range(60):
         if high - low <= CLOSE * high:
@@ -112,4 +130,4 @@ def _price_of(use: Callable[[Array], Parts], prices: Array, j: int, room: int, c
             high, at_high = middle, at
             at_low = at_low / 2 if side == -1 else at_low
             side = -1
-    return low, high
+    return high

@@ -29,6 +29,7 @@ class Catalogue:
             supplier=[("acme", "acme/sub", "zenith")[i % 3] for i in range(series)],
             category=[("food", "food/fresh", "foodstuff", None)[i % 4] for i in range(series)],
         )  # fmt: skip
+        self.values = pl.concat([self.keys, self.supply], how="horizontal")
 
     def shards(self, count, limits):
         groups = [np.flatnonzero(np.arange(self.keys.height) % count == n) for n in range(count)]
@@ -38,7 +39,7 @@ class Catalogue:
         supply = self.supply[rows.tolist()]
         demand = protect(self._forecast(self.mean[rows], self.mean[rows]), supply)
         problem = order_problem(demand, supply, self._stock_of(rows.size), SETTINGS)
-        return ShardOrders(problem, self.keys[rows.tolist()], supply, limits)
+        return ShardOrders(problem, self.values[rows.tolist()], limits)
 
     def solve(self, limits, count=1):
         groups, shards = self.shards(count, limits)
@@ -49,7 +50,7 @@ class Catalogue:
         return found, quantity, shards
 
     def use(self, limit, quantity):
-        return float(limit.claims(self.keys, self.supply) @ quantity)
+        return float(limit.claims(self.values) @ quantity)
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def test_claims_follow_resource_and_scope(supply_of):
         ("capital", "category=food/fresh"): [0, 2, 0, 0],
     }
     for (resource, scope), expected in claims.items():
-        assert Limit(resource, scope, 1.0).claims(keys, supply).tolist() == expected
+        assert Limit(resource, scope, 1.0).claims(pl.concat([keys, supply], how="horizontal")).tolist() == expected
 
 
 def test_limits_are_read_in_a_fixed_order():
@@ -179,3 +180,16 @@ def test_series_that_are_not_planned_use_nothing(catalogue):
     assert not quantity[1::2].any()
     assert found.used[0] == pytest.approx(quantity.sum())
     assert quantity.sum() <= 100
+
+
+def test_a_search_that_begins_on_a_sample_ends_at_the_same_prices(gamma_forecast, supply_of, stock_of, monkeypatch):
+    catalogue = Catalogue(gamma_forecast, supply_of, stock_of, series=400, packs=(1.0, 2.0))
+    wanted = catalogue.solve([Limit("capital", "all", 1e12)])[0].wanted[0]
+    limits = [Limit("capital", "all", 0.6 * wanted), Limit("volume", "location=B", 0.001 * wanted)]
+    whole, _, _ = catalogue.solve(limits)
+    monkeypatch.setattr("fullshelf.engine.allocation.SAMPLE", 50)
+    sampled, quantity, _ = catalogue.solve(limits, count=3)
+    assert sampled.price == pytest.approx(whole.price, rel=4e-3)
+    for limit, used in zip(limits, sampled.used, strict=True):
+        assert catalogue.use(limit, quantity) == pytest.approx(used)
+        assert 0.97 * limit.amount < used <= limit.amount * (1 + 1e-9)
