@@ -42,6 +42,7 @@ from fullshelf.engine.models.demand_lm.prior_seasons import (
     weekday_season,
     year_season,
 )
+from fullshelf.engine.models.demand_lm.weighting import window_weight
 
 KIND_NAMES = ("retail", "lumpy", "smooth", "general")
 KINDS = {  # share of each kind of series
@@ -58,7 +59,7 @@ class Sample:
 
     batch: ContextBatch
     target: torch.Tensor  # (B, H) float32, true demand in units per period
-    weight: torch.Tensor  # (B, H) float32, 0 where the target does not count
+    weight: torch.Tensor  # (B, H) float32, what each period counts in the loss
     past: torch.Tensor  # (B, C) float32, true demand of the history; the model never sees it
     kind: NDArray[np.intp]  # (B,) which of KIND_NAMES
 
@@ -244,7 +245,10 @@ def _sample(windows: _Windows, dates: Dates, kind: NDArray[np.intp], C: int) -> 
     )
     target = torch.from_numpy(np.ascontiguousarray(windows.demand[:, C:]))
     past = torch.from_numpy(windows.demand[:, :C] * exists)
-    return Sample(batch, target, torch.ones_like(target), past, kind)
+    weight = (
+        torch.from_numpy(window_weight(windows.units, exists, dates.period))[:, None].expand_as(target).contiguous()
+    )
+    return Sample(batch, target, weight, past, kind)
 
 
 def shuffled(sample: Sample, rng: np.random.Generator) -> Sample:

@@ -11,13 +11,14 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from fullshelf.engine.models.demand_lm.loss import pinball_loss
 from fullshelf.engine.models.demand_lm.modeling import DemandLM
@@ -51,7 +52,7 @@ class Plan:
     seed: int = 0
     check_every: int = 500  # steps between two looks at the held-back windows
     save_minutes: float = 5.0  # between two checkpoints
-    mixed_precision: str | None = None  # None: bf16 on a GPU that has it, else no
+    mixed_precision: str | None = None  # None: bf16 where the hardware has it, else no
 
     def __post_init__(self) -> None:
         if self.steps is None and self.minutes is None:
@@ -100,6 +101,7 @@ def train(
     held_back: list[Sample] | None = None,
     stop: Callable[[], bool] = lambda: False,
     report: Callable[[dict[str, Any]], None] = lambda _: None,
+    checked: Callable[[DemandLM, Scores], bool] = lambda _model, _scores: False,
 ) -> Trained:
     """Train the model in place; at the end it holds the averaged weights.
 
@@ -117,6 +119,8 @@ def train(
         Asked after each step; True ends the run after a checkpoint.
     report
         Called with each line of the log.
+    checked
+        Called after each look at the held-back windows with the averaged weights in the model; True ends the run.
     """
     accelerator = Accelerator(mixed_precision=plan.mixed_precision or _precision())
     optimizer = torch.optim.AdamW(_groups(model, plan), lr=plan.learning_rate, betas=(0.9, 0.98), eps=1e-8)
@@ -156,18 +160,24 @@ def train(
                 write(progress, {"loss": sum(seen) / len(seen), "rate": rate, "windows_per_second": round(speed, 1)})
                 seen.clear()
             if held_back and progress.step % plan.check_every == 0:
-                scores = evaluate(model, average, held_back)
+                average.swap(model)
+                scores = evaluate(model, held_back)
                 write(progress, {"held_back": scores.single, "held_back_total": scores.total})
+                enough = checked(model, scores)
+                average.swap(model)
+                if enough:
+                    break
             if accelerator.is_main_process and time.monotonic() - saved > 60 * plan.save_minutes:
                 save_checkpoint(folder, model, average, optimizer, progress)
                 saved = time.monotonic()
         if accelerator.is_main_process:
             save_checkpoint(folder, model, average, optimizer, progress)
+        average.swap(model)
         if complete and held_back:
-            scores = evaluate(model, average, held_back)
+            scores = evaluate(model, held_back)
             write(progress, {"held_back": scores.single, "held_back_total": scores.total})
-    average.swap(model)
-    model.eval()
+            checked(model, scores)
+    model.train(False)
     return Trained(progress, scores, complete)
 
 
@@ -179,7 +189,9 @@ def _step(
     levels: torch.Tensor,
     plan: Plan,
 ) -> float:
-    with accelerator.autocast():
+    on_cpu = accelerator.device.type == "cpu"
+    plain = sdpa_kernel(SDPBackend.MATH) if on_cpu else nullcontext()  # fused bf16 attention: backward 2.5 × slower
+    with accelerator.autocast(), plain:
         quantiles, totals, scale = model(sample.batch)
     single, total = pinball_loss(quantiles, totals, scale, sample.target, sample.weight, levels)
     loss = single + plan.total_weight * total
@@ -192,21 +204,17 @@ def _step(
 
 
 @torch.no_grad()
-def evaluate(model: DemandLM, average: Average | None, held_back: list[Sample]) -> Scores:
-    """Return the mean losses of the averaged weights (or of the model's own) on the windows, each batch alike."""
+def evaluate(model: DemandLM, held_back: list[Sample]) -> Scores:
+    """Return the mean losses on the windows, each batch alike."""
     device = next(model.parameters()).device
     levels = torch.tensor(model.config.levels, device=device)
-    if average is not None:
-        average.swap(model)
-    model.eval()
+    model.train(False)
     found = []
     for sample in held_back:
         here = on(sample, device)
         quantiles, totals, scale = model(here.batch)
         losses = pinball_loss(quantiles, totals, scale, here.target, here.weight, levels)
         found.append((float(losses[0]), float(losses[1])))
-    if average is not None:
-        average.swap(model)
     single, total = (math.fsum(part) / len(found) for part in zip(*found, strict=True))
     return Scores(single, total)
 
@@ -216,12 +224,19 @@ def on(sample: Sample, device: torch.device) -> Sample:
     if device.type == "cpu":
         return sample
     batch = sample.batch
-    fields = ("units", "exists", "observed", "covariates", "static")
-    held = {name: getattr(batch, name) for name in fields}
-    moved = {name: None if v is None else v.pin_memory().to(device, non_blocking=True) for name, v in held.items()}
-    return replace(
-        sample, batch=replace(batch, **moved), target=sample.target.to(device), weight=sample.weight.to(device)
+
+    def moved(values: torch.Tensor) -> torch.Tensor:
+        return values.pin_memory().to(device, non_blocking=True)
+
+    there = replace(
+        batch,
+        units=moved(batch.units),
+        exists=moved(batch.exists),
+        observed=moved(batch.observed),
+        covariates=moved(batch.covariates),
+        static=None if batch.static is None else moved(batch.static),
     )
+    return replace(sample, batch=there, target=moved(sample.target), weight=moved(sample.weight))
 
 
 def _groups(model: DemandLM, plan: Plan) -> list[dict[str, Any]]:
@@ -234,8 +249,10 @@ def _groups(model: DemandLM, plan: Plan) -> list[dict[str, Any]]:
 
 
 def _precision() -> str:
-    """Return bf16 on a GPU that has it; on the CPU float32 was measured faster."""
-    return "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "no"
+    """Return bf16 where the hardware multiplies it: 1.5 to 2 times the windows a second on a CPU with AMX."""
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported() else "no"
+    return "bf16" if torch.cpu.get_capabilities().get("amx_bf16") else "no"
 
 
 def _prepared(source: Source, first: int) -> Iterator[Sample]:

@@ -1,0 +1,177 @@
+"""Fine-tuning on a user's own sales: rolling windows, a held-back tail, early stop, and the old weights if it is worse.
+
+A window's as-of period lies in the past, and it sees what the forecast would have seen then: the history up to it, and
+of the coming periods the covariates that are known ahead. The newest periods are held back: no training window's
+target touches them.
+
+B rows, C periods of context, H periods ahead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fullshelf.engine.errors import InputError
+from fullshelf.engine.models.demand_lm.batch import ContextBatch
+from fullshelf.engine.models.demand_lm.modeling import DemandLM
+from fullshelf.engine.models.demand_lm.prior import Sample
+from fullshelf.engine.models.demand_lm.training import Plan, Scores, Source, Trained, evaluate, train
+from fullshelf.engine.models.demand_lm.weighting import window_weight
+from fullshelf.engine.models.demand_lm.windows import contexts, window_batch
+from fullshelf.engine.panel import KnownAhead, Panel
+
+HELD_BACK_ROWS = 2048  # windows to look at, of each origin
+LEAST_GAIN = 0.002  # of the held-back loss; less is luck
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Panels to learn from, and which of their covariates are known ahead when a forecast is made."""
+
+    panels: Sequence[Panel]
+    known_ahead: tuple[str, ...]
+    horizon: int  # periods
+    longest: int  # periods of context
+
+    def __post_init__(self) -> None:
+        if not self.panels or max(self.span) < 3 * self.horizon:
+            raise InputError(
+                f"fit: the longest history has {max(self.span, default=0)} periods; learning from it takes three "
+                f"horizons of {self.horizon}; give a longer history or a smaller forecast.horizon"
+            )
+
+    @property
+    def span(self) -> list[int]:
+        """Periods of the longest series of each panel."""
+        return [int(np.diff(panel.offsets).max(initial=0)) for panel in self.panels]
+
+    @property
+    def origins_held_back(self) -> tuple[int, ...]:
+        """How many periods before the last the held-back windows are made: the newest horizon, or the newest two."""
+        return (self.horizon, 2 * self.horizon) if max(self.span) >= 8 * self.horizon else (self.horizon,)
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """What fine-tuning came to."""
+
+    before: Scores  # of the weights it started from, on the held-back windows
+    after: Scores  # of the best weights found
+    kept_old: bool  # the new weights were not better
+    trained: Trained
+
+
+def own_source(history: History, seed: int, windows: int, process: int = 0) -> Source:
+    """Return what draws a step's windows: one origin, random series that existed then, mostly the whole horizon."""
+    sizes = np.array([panel.units.size for panel in history.panels], dtype=np.float64)
+
+    def source(step: int) -> Sample:
+        rng = np.random.Generator(np.random.SFC64([seed, step, process]))
+        while True:
+            panel = history.panels[int(rng.choice(sizes.size, p=sizes / sizes.sum()))]
+            lengths = np.diff(panel.offsets)
+            H = history.horizon if rng.random() < 0.7 else int(rng.integers(1, history.horizon + 1))
+            first, last = history.origins_held_back[-1] + H, int(lengths.max()) - 1
+            if first > last:
+                continue
+            back = first + int((last - first + 1) * rng.random() ** 1.5)  # newer origins more often
+            living = np.flatnonzero(lengths > back)
+            rows = rng.choice(living, min(windows, living.size), replace=False)
+            shortest = rng.random() < 0.3  # also learn to do with less history
+            C = _context(history, panel, int(lengths[rows].max()) - back, rng if shortest else None)
+            return window(panel, history.known_ahead, np.sort(rows), back, C, H)
+
+    return source
+
+
+def held_back_windows(history: History, seed: int, rows: int = HELD_BACK_ROWS) -> list[Sample]:
+    """Return the windows of the newest periods, of up to `rows` series at each origin, in batches of 128."""
+    rng = np.random.Generator(np.random.SFC64([seed, 2**31]))
+    found = []
+    for back in history.origins_held_back:
+        for panel in history.panels:
+            lengths = np.diff(panel.offsets)
+            living = np.flatnonzero(lengths > back)
+            share = rows * living.size / max(1, sum(p.series for p in history.panels))
+            chosen = np.sort(rng.permutation(living)[: max(1, round(share))])
+            for part in np.array_split(chosen, -(-chosen.size // 128)) if chosen.size else ():
+                C = _context(history, panel, int(lengths[part].max()) - back, None)
+                found.append(window(panel, history.known_ahead, part, back, C, history.horizon))
+    return found
+
+
+def window(panel: Panel, known_ahead: tuple[str, ...], rows: NDArray[np.int64], back: int, C: int, H: int) -> Sample:
+    """Return the windows of some series as they were `back` periods ago, and what was sold in the H periods after.
+
+    Sold-out periods do not count: their sales are less than the demand. Series too young are left out by the caller.
+    """
+    lengths = np.diff(panel.offsets)[rows] - back
+    starts = panel.offsets[rows]
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    past = np.concatenate([np.arange(s, s + n) for s, n in zip(starts, lengths, strict=True)])
+    cut = Panel(
+        panel.keys[rows], panel.units[past], panel.observed[past], panel.covariates[past], panel.covariate_names,
+        offsets, panel.period, panel.last - back,
+    )  # fmt: skip
+    coming = (starts + lengths)[:, None] + np.arange(H)
+    names = tuple(name for name in panel.covariate_names if name in known_ahead)
+    columns = [panel.covariate_names.index(name) for name in names]
+    ahead = KnownAhead(panel.covariates[coming][:, :, columns], names) if names else None
+    batch = window_batch(cut, ahead, np.arange(rows.size), rows.size, C, H)
+    target = torch.from_numpy(panel.units[coming])
+    counts = torch.from_numpy((panel.observed[coming] >= 1).astype(np.float32))
+    weight = counts * torch.from_numpy(window_weight(batch.units.numpy(), batch.exists.numpy(), panel.period))[:, None]
+    return Sample(batch, target, weight, batch.units, np.zeros(rows.size, dtype=np.intp))
+
+
+def fine_tune(
+    model: DemandLM,
+    history: History,
+    plan: Plan,
+    folder: Path,
+    windows: int = 64,
+    patience: int = 5,
+    stop: Callable[[], bool] = lambda: False,
+    report: Callable[[dict[str, Any]], None] = lambda _: None,
+) -> Tuned:
+    """Train the model in place on the history; it ends with the best weights seen, the old ones if none is better.
+
+    `patience` looks at the held-back windows without a new best end the run.
+    """
+    held_back = held_back_windows(history, plan.seed)
+    before = evaluate(model, held_back)
+    old = {name: value.detach().clone() for name, value in model.state_dict().items()}
+    best, best_weights, waited = before.objective(plan.total_weight) * (1 - LEAST_GAIN), old, 0
+    after = before
+
+    def checked(now: DemandLM, scores: Scores) -> bool:
+        nonlocal best, best_weights, waited, after
+        if scores.objective(plan.total_weight) < best:
+            best, waited, after = scores.objective(plan.total_weight), 0, scores
+            best_weights = {name: value.detach().clone() for name, value in now.state_dict().items()}
+            return False
+        waited += 1
+        return waited >= patience
+
+    source = own_source(history, plan.seed, windows)
+    trained = train(model, source, plan, folder, held_back, stop, report, checked)
+    model.load_state_dict(best_weights)
+    return Tuned(before, after, best_weights is old, trained)
+
+
+def _context(history: History, panel: Panel, longest: int, rng: np.random.Generator | None) -> int:
+    """Return the context that serves such histories, or a shorter one drawn at random."""
+    sizes = contexts(panel.period, min(longest, history.longest))
+    return int(sizes[-1] if rng is None else rng.choice(sizes))
+
+
+def batches_of(samples: Sequence[Sample]) -> list[ContextBatch]:
+    """Return what the model sees of the samples."""
+    return [sample.batch for sample in samples]
