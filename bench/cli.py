@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -151,7 +152,8 @@ def _run(
     disk: Path | None = None,
 ) -> None:
     """Print what the machine allows, measure, print the report; a benchmark of its own file needs no more than this."""
-    console, progress = Console(), Console(stderr=True)
+    console = Console() if sys.stdout.isatty() else Console(width=160)
+    progress = Console(stderr=True)
     machine, limits = this_machine(packages), measure_limits(disk)
     show_machine(console, machine, limits)
     report = measure(machine, limits, lambda line: progress.print(f"… {line}", style="dim"))

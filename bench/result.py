@@ -105,7 +105,7 @@ def show_report(console: Console, report: Report, json_path: Path | None = None)
     names = list(dict.fromkeys(name for row in report.rows for name in row.figures))
     table = Table(title=f"bench {report.name}", title_justify="left")
     for heading in ("task", "who", "size"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", min_width=6)
     for heading in ("cores", "median", "spread", "first call", "per second", *names):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("note", overflow="fold")
