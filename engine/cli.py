@@ -17,6 +17,7 @@ from rich.console import Console
 from fullshelf.engine.calendar import Period
 from fullshelf.engine.errors import ConfigError, FullshelfError, Interrupted
 from fullshelf.engine.identity import code_version
+from fullshelf.engine.models.names import MODELS
 from fullshelf.engine.progress import Reporter, for_stream, silent
 from fullshelf.engine.stopping import Stop, on_signals
 
@@ -128,7 +129,7 @@ def forecast(
     as_of: Annotated[
         str | None, typer.Option(help="last known period (YYYY-MM-DD); default: the newest in sales")
     ] = None,
-    model: Annotated[str, typer.Option(help="demand model")] = "auto",
+    model: Annotated[str, typer.Option(help=f"{', '.join(MODELS)}, or a folder of weights")] = "auto",
     season: Annotated[int | None, typer.Option(min=1, help="periods; default 7 days, 52 weeks, 12 months")] = None,
     skus: Annotated[str | None, typer.Option(help="table skus: titles, categories")] = None,
     future: Annotated[str | None, typer.Option(help="table future: covariates known ahead")] = None,

@@ -46,7 +46,7 @@ class Inputs(_Strict):
 class ForecastSettings(_Strict):
     """The demand model and what it is asked."""
 
-    model: str = Field("auto", description="`fullshelf forecast --help` lists the names")
+    model: str = Field("auto", description="a name that `fullshelf forecast --help` lists, or a folder of weights")
     horizon: int | None = Field(
         None,
         ge=1,
@@ -164,7 +164,11 @@ def parse_config(values: Mapping[str, Any], base: Path, source: str = "configura
     except ValidationError as e:
         raise ConfigError("\n".join([f"{source}:", *(f"  {_explain(error)}" for error in e.errors())])) from e
     inputs = {name: [absolute(p, base) for p in paths] for name, paths in config.inputs.given().items()}
-    return config.model_copy(update={"inputs": Inputs(**inputs), "output": absolute(config.output, base)})
+    paths: dict[str, Any] = {"inputs": Inputs(**inputs), "output": absolute(config.output, base)}
+    if "/" in config.forecast.model:  # a folder of weights
+        model = absolute(config.forecast.model, base)
+        paths["forecast"] = config.forecast.model_copy(update={"model": model})
+    return config.model_copy(update=paths)
 
 
 def absolute(path: str, base: Path) -> str:

@@ -1,10 +1,14 @@
-"""The demand models by name."""
+"""The demand models by name, or by the folder of their weights."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from fullshelf.engine.config import nearest
 from fullshelf.engine.errors import ConfigError
 from fullshelf.engine.models.classical import AutoModel, ClassicalModel, Forecaster
+from fullshelf.engine.models.demand_lm.forecaster import MODEL_TYPE, SHIPPED, DemandLMModel, read_config
+from fullshelf.engine.models.names import MODELS
 from fullshelf.engine.models.protocol import DemandModel
 from fullshelf.kernels.croston import croston, sba, tsb
 from fullshelf.kernels.exponential_smoothing import exponential_smoothing
@@ -27,7 +31,7 @@ FORECASTERS: dict[str, Forecaster] = {
 
 def model_names() -> tuple[str, ...]:
     """Return the names that `load_model` knows."""
-    return ("auto", *FORECASTERS)
+    return MODELS
 
 
 def load_model(name: str, levels: tuple[float, ...], season: int) -> DemandModel:
@@ -36,7 +40,7 @@ def load_model(name: str, levels: tuple[float, ...], season: int) -> DemandModel
     Parameters
     ----------
     name
-        One of `model_names()`.
+        One of `model_names()`, or the folder of a model's weights: a path that holds a `/`.
     levels
         Q rising probabilities.
     season
@@ -45,7 +49,7 @@ def load_model(name: str, levels: tuple[float, ...], season: int) -> DemandModel
     Raises
     ------
     ConfigError
-        If there is no such model.
+        If there is no such model, or the folder does not hold one.
 
     Examples
     --------
@@ -54,6 +58,17 @@ def load_model(name: str, levels: tuple[float, ...], season: int) -> DemandModel
     """
     if name == "auto":
         return AutoModel(level_array(levels), season)
+    if name == "demand-lm":
+        return DemandLMModel(SHIPPED, level_array(levels), season)
+    if "/" in name:
+        return _from_folder(Path(name), levels, season)
     if name not in FORECASTERS:
         raise ConfigError(f"there is no demand model {name!r}{nearest(name, model_names())}")
     return ClassicalModel(name, FORECASTERS[name], level_array(levels), season)
+
+
+def _from_folder(folder: Path, levels: tuple[float, ...], season: int) -> DemandModel:
+    kind = read_config(folder).get("model_type")
+    if kind == MODEL_TYPE:
+        return DemandLMModel(folder, level_array(levels), season)
+    raise ConfigError(f"{folder}: holds a model of type {kind!r}; expected {MODEL_TYPE!r}")

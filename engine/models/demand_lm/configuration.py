@@ -6,9 +6,8 @@ from typing import Any
 
 from transformers import AutoConfig, PretrainedConfig
 
+from fullshelf.engine.models.demand_lm.forecaster import MODEL_TYPE
 from fullshelf.kernels.levels import LEVELS, level_array
-
-MODEL_TYPE = "fullshelf_demand_lm"
 
 
 class DemandLMConfig(PretrainedConfig):
@@ -28,6 +27,10 @@ class DemandLMConfig(PretrainedConfig):
         Width of the two heads.
     static_width
         Width E of the embedding of the product's text; 0: the model reads none.
+    context
+        Longest history that is read when serving, periods.
+    horizon
+        Periods ahead that one pass answers; longer horizons go on from there.
 
     Examples
     --------
@@ -43,12 +46,14 @@ class DemandLMConfig(PretrainedConfig):
     slot_width: int = 24
     head_width: int = 96
     static_width: int = 0
+    context: int = 512
+    horizon: int = 64
     initializer_range: float = 0.05
 
     def __post_init__(self, **kwargs: Any) -> None:
         self.backbone = dict(self.backbone or small_backbone())
         self.levels = level_array(tuple(self.levels or LEVELS)).tolist()
-        super().__post_init__(**kwargs)
+        super().__post_init__(**kwargs)  # type: ignore[no-untyped-call]
 
     def backbone_config(self) -> PretrainedConfig:
         """Return the decoder's configuration; it reads no token ids, so its vocabulary is one."""

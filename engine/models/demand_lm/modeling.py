@@ -19,7 +19,7 @@ from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from fullshelf.engine.calendar import Period
 from fullshelf.engine.models.demand_lm.batch import PATCH, SLOTS, ContextBatch
-from fullshelf.engine.models.demand_lm.configuration import MODEL_TYPE, DemandLMConfig
+from fullshelf.engine.models.demand_lm.configuration import DemandLMConfig
 from fullshelf.engine.models.demand_lm.features import (
     SERIES_FEATURES,
     SLOT_FEATURES,
@@ -30,6 +30,7 @@ from fullshelf.engine.models.demand_lm.features import (
     scale_of,
     step_features,
 )
+from fullshelf.engine.models.demand_lm.forecaster import MODEL_TYPE
 
 PERIODS = tuple(Period)
 HIGHEST = 13.0  # asinh of the largest answer, in units of the scale
@@ -90,11 +91,12 @@ class DemandLM(PreTrainedModel):
         step = STEP_LINEAR + STEP_OTHER
         self.single = Head(config.slot_width, step, config.head_width, levels)
         self.total = Head(2 * config.slot_width, step + STEP_LINEAR + len(levels), config.head_width, levels)
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
     def get_input_embeddings(self) -> nn.Module:
         """Return the decoder's own, which nothing reads."""
-        return self.backbone.get_input_embeddings()
+        found: nn.Module = self.backbone.get_input_embeddings()
+        return found
 
     def forward(self, batch: ContextBatch) -> tuple[Tensor, Tensor, Tensor]:
         """Return quantiles and quantiles of the running mean of 1…k periods, (B, H, Q) each, and the scale (B,).
@@ -161,11 +163,12 @@ class DemandLM(PreTrainedModel):
         T = tokens.shape[1]
         causal = torch.ones(T, T, dtype=torch.bool, device=tokens.device).tril()
         mask = causal & pad(alive, (1, 0), value=True)[:, None, None, :]
-        hidden = self.backbone(
+        hidden: Tensor = self.backbone(
             inputs_embeds=tokens.to(self.backbone.dtype), attention_mask=mask, use_cache=False
         ).last_hidden_state[:, -ahead:]
         hidden = hidden.to(tokens.device, self.slots.weight.dtype)
-        return self.slots(hidden).reshape(B, ahead, SLOTS, -1)[:, :, :P].flatten(1, 2)[:, :H]
+        slot: Tensor = self.slots(hidden).reshape(B, ahead, SLOTS, -1)
+        return slot[:, :, :P].flatten(1, 2)[:, :H]
 
 
 def _running_mean(x: Tensor) -> Tensor:

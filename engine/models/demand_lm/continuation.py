@@ -1,0 +1,83 @@
+"""Horizons beyond what one pass answers.
+
+The next pass reads the history and, as if it had happened, the forecast's own path: in each period the quantile at the
+next number of the golden-ratio sequence, so that the path has the forecast's mean, its zeros and its spread, and no
+randomness. The median of the totals goes on adding up. Their spread grows as k^a, with the exponent by which it grew
+over the second half of the first pass, between 0.5, independent periods, and 1, periods that rise and fall together.
+
+B rows, C periods of context, H periods ahead, Q levels.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from fullshelf.engine.models.demand_lm.batch import ContextBatch
+from fullshelf.engine.models.demand_lm.modeling import DemandLM
+
+GOLDEN = 0.6180339887498949
+
+
+@torch.inference_mode()
+def predict(model: DemandLM, batch: ContextBatch) -> tuple[Tensor, Tensor]:
+    """Return quantiles and totals (B, H, Q) for any horizon, as `DemandLM.predict` does for up to `config.horizon`."""
+    H, block = batch.horizon, int(model.config.horizon)
+    quantiles, totals = model.predict(_ahead(batch, min(H, block)))
+    if block >= H:
+        return quantiles, totals
+    levels = list(model.config.levels or ())
+    middle = min(range(len(levels)), key=lambda i: abs(levels[i] - 0.5))
+    singles, medians = [quantiles], [totals[:, :, middle]]
+    while sum(part.shape[1] for part in singles) < H:
+        batch = _moved(batch, _path(singles[-1], levels))
+        quantiles, more = model.predict(_ahead(batch, min(batch.horizon, block)))
+        singles.append(quantiles)
+        medians.append(medians[-1][:, -1:] + more[:, :, middle])
+    return torch.cat(singles, dim=1), _grown(totals, torch.cat(medians, dim=1), middle)
+
+
+def _ahead(batch: ContextBatch, horizon: int) -> ContextBatch:
+    """Return the batch with fewer periods ahead."""
+    C = batch.units.shape[1]
+    covariates = batch.covariates[:, : C + horizon]
+    return ContextBatch(batch.period, batch.units, batch.exists, batch.observed, covariates, batch.static)
+
+
+def _moved(batch: ContextBatch, path: Tensor) -> ContextBatch:
+    """Return the batch seen from the end of the path, (B, h) units that are taken for history."""
+    C, h = batch.units.shape[1], path.shape[1]
+    living = batch.exists.any(1, keepdim=True).expand(-1, h)
+    units, exists, observed = (
+        torch.cat(pair, dim=1)[:, -C:]
+        for pair in (
+            (batch.units, torch.where(living, path, 0.0)),
+            (batch.exists, living),
+            (batch.observed, torch.ones_like(path)),
+        )
+    )
+    return ContextBatch(batch.period, units, exists, observed, batch.covariates[:, h:], batch.static)
+
+
+def _path(quantiles: Tensor, levels: list[float]) -> Tensor:
+    """Return the quantile of each period at the golden-ratio sequence of levels, (B, H)."""
+    grid = torch.tensor(levels, device=quantiles.device)
+    at = (torch.arange(1, quantiles.shape[1] + 1, dtype=torch.float64) * GOLDEN).remainder(1.0).to(grid)
+    above = torch.searchsorted(grid, at).clamp(1, grid.numel() - 1)
+    share = ((at - grid[above - 1]) / (grid[above] - grid[above - 1])).clamp(0.0, 1.0)
+    steps = torch.arange(quantiles.shape[1], device=quantiles.device)
+    low, high = quantiles[:, steps, above - 1], quantiles[:, steps, above]
+    return low + share * (high - low)
+
+
+def _grown(totals: Tensor, medians: Tensor, middle: int) -> Tensor:
+    """Return the totals (B, H, Q) around medians (B, H) that go on beyond the first pass (B, h, Q)."""
+    h, H = totals.shape[1], medians.shape[1]
+    spread = (totals - totals[:, :, middle : middle + 1]).abs()
+    far, near = spread[:, -1], spread[:, (h - 1) // 2]
+    exponent = torch.log2((far / near.clamp(min=1e-12)).clamp(1e-6, 1e6)) / torch.log2(torch.tensor(h / ((h + 1) // 2)))
+    k = torch.arange(h + 1, H + 1, device=totals.device)[:, None] / h
+    sign = torch.where(torch.arange(totals.shape[2], device=totals.device) < middle, -1.0, 1.0)
+    wider = sign * far[:, None] * k ** exponent.clamp(0.5, 1.0)[:, None]
+    beyond = (medians[:, h:, None] + wider).clamp(min=0.0)
+    return torch.cat([totals, beyond], dim=1).cummax(dim=1).values.cummax(dim=2).values

@@ -1,0 +1,94 @@
+"""The weights in memory, on the hardware that is there, and batches through them.
+
+On a CPU each shard's thread computes with one core, in float32: shards run side by side, and a row's bytes do not
+depend on how many. On a GPU the decoder runs in bf16 where the hardware has it; a batch that does not fit is halved. A
+decoder larger than one GPU is spread over all of them by accelerate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers.utils import logging
+
+from fullshelf.engine.models.demand_lm.batch import ContextBatch
+from fullshelf.engine.models.demand_lm.continuation import predict
+from fullshelf.engine.models.demand_lm.modeling import DemandLM
+from fullshelf.engine.models.demand_lm.windows import windows
+from fullshelf.engine.panel import KnownAhead, Panel
+
+Single = NDArray[np.float32]
+Part = tuple[NDArray[np.int64], Single, Single]
+FITS = 0.7  # of a GPU's memory may be weights
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A loaded DemandLM."""
+
+    model: DemandLM
+    device: torch.device  # of the tokens and heads
+
+    @classmethod
+    def load(cls, folder: Path) -> Server:
+        """Load the weights of a folder onto the hardware that is there."""
+        logging.disable_progress_bar()
+        options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True, "dtype": torch.float32}
+        on_gpu = torch.cuda.is_available()
+        size = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+        if on_gpu and size > FITS * torch.cuda.get_device_properties(0).total_memory:
+            options |= {"device_map": "auto", "dtype": torch.bfloat16}
+        model: DemandLM = DemandLM.from_pretrained(folder, **options)
+        model.train(False)
+        if not on_gpu:
+            torch.set_num_threads(1)
+            return cls(model, torch.device("cpu"))
+        if "device_map" in options:
+            return cls(model, model.patch_in.weight.device)
+        model.cuda()
+        if torch.cuda.is_bf16_supported():
+            model.backbone.to(torch.bfloat16)
+        return cls(model, torch.device("cuda"))
+
+    def forecast(
+        self, panel: Panel, ahead: KnownAhead | None, horizon: int, wanted: NDArray[np.int64]
+    ) -> Iterator[Part]:
+        """Yield rows of the panel with their quantiles and totals (n, H, Q), until all of `wanted` are answered."""
+        for window in windows(panel, ahead, horizon, int(self.model.config.context), wanted):
+            quantiles, totals = self._predict(_on(window.batch, self.device))
+            n = window.rows.size
+            yield window.rows, quantiles[:n].cpu().numpy(), totals[:n].cpu().numpy()
+
+    def _predict(self, batch: ContextBatch) -> tuple[Tensor, Tensor]:
+        try:
+            return predict(self.model, batch)
+        except torch.cuda.OutOfMemoryError:
+            B = batch.units.shape[0]
+            if B == 1:
+                raise
+            torch.cuda.empty_cache()
+        halves = [self._predict(_rows(batch, part)) for part in (slice(0, B // 2), slice(B // 2, B))]
+        return torch.cat([q for q, _ in halves]), torch.cat([total for _, total in halves])
+
+
+def _tensors(batch: ContextBatch) -> dict[str, Any]:
+    found = {field.name: getattr(batch, field.name) for field in fields(batch)}
+    return {name: value for name, value in found.items() if isinstance(value, Tensor)}
+
+
+def _on(batch: ContextBatch, device: torch.device) -> ContextBatch:
+    if device.type == "cpu":
+        return batch
+    moved = {name: value.pin_memory().to(device, non_blocking=True) for name, value in _tensors(batch).items()}
+    return replace(batch, **moved)
+
+
+def _rows(batch: ContextBatch, part: slice) -> ContextBatch:
+    return replace(batch, **{name: value[part] for name, value in _tensors(batch).items()})
