@@ -221,6 +221,26 @@ def demo(
     _print_json(summary) if as_json else print_summary(_console(), summary)
 
 
+@app.command()
+def fit(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    resume: Annotated[
+        bool, typer.Option("--resume/--no-resume", help="go on from the checkpoint, or begin afresh")
+    ] = True,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train the demand model, or fine-tune it on the configured sales; writes a folder that `forecast.model` takes."""
+    from fullshelf.engine.config import load_config
+    from fullshelf.engine.fit_job import fit as run
+    from fullshelf.engine.summary_text import fit_text
+
+    with _job(as_json, quiet) as (progress, stop):
+        summary = run(load_config(config, overrides or ()), progress, stop, resume)
+    _print_json(summary) if as_json else print(fit_text(summary))
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def bench(context: typer.Context) -> None:
     """Measure speed, memory and accuracy beside peers; `fullshelf bench --help` names the benchmarks."""

@@ -96,6 +96,28 @@ class RunSettings(_Strict):
     )
 
 
+class FitSettings(_Strict):
+    """`fullshelf fit`: what to train, from where, for how long."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    start: str = Field(
+        "shipped", alias="from", description="shipped | scratch | a folder of weights: the weights to start from"
+    )
+    data: Literal["sales", "prior"] = Field(
+        "sales", description="sales: fine-tune on the configured sales; prior: simulated demand, as the shipped model"
+    )
+    steps: int | None = Field(None, ge=1, description="at most; default: only minutes count")
+    minutes: float | None = Field(
+        None, gt=0, description="at most; default 10 on sales, 60 on the prior, where steps are not given"
+    )
+    windows: int = Field(64, ge=1, le=65536, description="histories in a step, about")
+    learning_rate: float | None = Field(None, gt=0, le=1, description="default 0.001 on sales, 0.005 on the prior")
+    check_every: int = Field(100, ge=1, description="steps between two looks at the held-back windows")
+    seed: int = Field(0, ge=0, description="the same seed, steps and machine give the same weights")
+    output: str = Field("model", description="folder for the weights, the log and the loss curve")
+
+
 class ReportSettings(_Strict):
     """The page for a person."""
 
@@ -117,6 +139,7 @@ class Config(_Strict):
     plan: PlanSettings = Field(default_factory=PlanSettings)
     run: RunSettings = Field(default_factory=RunSettings)
     report: ReportSettings = Field(default_factory=ReportSettings)
+    fit: FitSettings = Field(default_factory=FitSettings)
 
     @field_validator("columns")
     @classmethod
@@ -168,6 +191,10 @@ def parse_config(values: Mapping[str, Any], base: Path, source: str = "configura
     if "/" in config.forecast.model:  # a folder of weights
         model = absolute(config.forecast.model, base)
         paths["forecast"] = config.forecast.model_copy(update={"model": model})
+    fit = {"output": absolute(config.fit.output, base)}
+    if config.fit.start not in ("shipped", "scratch"):
+        fit["start"] = absolute(config.fit.start, base)
+    paths["fit"] = config.fit.model_copy(update=fit)
     return config.model_copy(update=paths)
 
 
@@ -218,4 +245,6 @@ def _keys_at(location: tuple[Any, ...]) -> list[str]:
         if field is None:
             break
         model = field.annotation if get_origin(field.annotation) is None else get_args(field.annotation)[0]
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        return []
+    return [field.alias or name for name, field in model.model_fields.items()]

@@ -45,7 +45,7 @@ def run_id(config: Config, inputs: str, model: str, shards: int, as_of: int) -> 
 
     Where the files lie and how many threads work does not change a number and is left out.
     """
-    settings = config.model_dump(mode="json", exclude={"inputs", "output", "run", "as_of"})
+    settings = config.model_dump(mode="json", exclude={"inputs", "output", "run", "as_of", "fit"})
     content = {
         "settings": settings,
         "tables": sorted(config.inputs.given()),

@@ -59,6 +59,19 @@ def config_model(summary: dict[str, Any]) -> str:
     return name
 
 
+def fit_text(summary: dict[str, Any]) -> str:
+    """Say what a fit came to."""
+    folder = summary["folder"]
+    if summary["already"]:
+        return f"Complete already: nothing changed. {folder}"
+    held = f"held-back loss {summary['held_back']:.4f} (totals {summary['held_back_total']:.4f})"
+    if summary["data"] == "sales":
+        held += f", before {summary['held_back_before']:.4f} ({summary['held_back_total_before']:.4f})"
+    kept = "; the new weights were not better, so the old ones are kept" if summary["kept_old"] else ""
+    done = f"{summary['steps']:,} steps, {summary['windows']:,} windows in {summary['seconds']:.0f} s"
+    return f"{done}; {held}{kept}\nUse it: forecast.model: {folder}"
+
+
 def rejected_text(rejected: list[dict[str, Any]]) -> str:
     """Name the rules that rejected rows, with the rows of each.
 

@@ -171,7 +171,7 @@ def _course(rng: np.random.Generator, kind: NDArray[np.intp], T: int, days: floa
     B = kind.size
     years = np.clip((np.arange(T, dtype=np.float32) - T / 2) * np.float32(days / 365.25), -6, 6)
     slope = normal(rng, B) * np.where(kind == 2, 0.08, 0.25) * (rng.random(B) < 0.7)
-    course = np.clip(slope[:, None].astype(np.float32) * years, -2.5, 2.5)
+    course: Grid = np.clip(slope[:, None].astype(np.float32) * years, -2.5, 2.5)
     which = rng.random(B)
     rows = np.flatnonzero(which < 0.37)
     low, high = np.where(kind[rows] == 2, 0.02, 0.04), np.where(kind[rows] == 2, 0.4, 0.8)

@@ -53,13 +53,14 @@ def lumps(rng: np.random.Generator, mean: Grid) -> Grid:
         course[clumped] *= (faint + (1 - faint) * state) * ((on + off) / on)[:, None]
     ordered = rng.random((b, T), dtype=np.float32) < -np.expm1(-np.minimum(rate[:, None] * course, 20))
     row, column = np.nonzero(ordered)
-    kind = rng.random(b)
+    kind = between(rng, 0, 1, b)[row]
     typical = decades(rng, 1.0, 60.0, b)
-    mean_size = np.where(kind < 0.6, 1 + decades(rng, 0.05, 6.0, b), typical)[row]
+    mean_size = np.where(kind < 0.6, 1 + decades(rng, 0.05, 6.0, b)[row], typical[row])
     small = rng.geometric(np.clip(1 / mean_size, 1e-6, 1))
     large = mean_size * np.exp(between(rng, 0.3, 1.4, b)[row] * normal(rng, row.size))
-    sizes = np.where(kind[row] < 0.3, 1, np.where(kind[row] < 0.75, small, np.ceil(large)))
-    sizes = np.where(rng.random(b)[row] < 0.12, sizes * rng.choice([2, 4, 6, 10, 12, 24], b)[row], sizes)
+    sizes = np.where(kind < 0.3, 1, np.where(kind < 0.75, small, np.ceil(large)))
+    packed = between(rng, 0, 1, b)[row] < 0.12
+    sizes = np.where(packed, sizes * rng.choice([2, 4, 6, 10, 12, 24], b)[row], sizes)
     demand = np.zeros((b, T), dtype=np.float32)
     demand[row, column] = np.minimum(sizes, MOST)
     return demand
@@ -74,7 +75,7 @@ def smooth(rng: np.random.Generator, mean: Grid, counted: float) -> Grid:
     noise[kept] = autoregression(rng, between(rng, -0.4, 0.9, kept.size), sd[kept], T)
     tails = chance(rng, 0.15, b)
     noise[tails] *= np.sqrt(3 / np.maximum(rng.standard_gamma(3, (tails.size, T), dtype=np.float32), 0.05))
-    demand = np.minimum(mean, MOST) * np.exp(np.clip(noise, -4, 3))
+    demand: Grid = np.minimum(mean, MOST) * np.exp(np.clip(noise, -4, 3))
     whole = chance(rng, counted, b)
     demand[whole] = _poisson(rng, demand[whole])
     return demand
@@ -84,10 +85,12 @@ def weighed(rng: np.random.Generator, demand: Grid) -> Grid:
     """Turn counts into goods sold by weight, length or a scaled index: a factor, and gaps between the steps filled."""
     b, T = demand.shape
     step = decades(rng, 0.01, 5.0, b)
-    filled = rng.random(b) < 0.6
-    jitter = np.where(filled[:, None], 0.6 + 0.8 * rng.random((b, T), dtype=np.float32), 1)
-    return demand * (step[:, None] * jitter).astype(np.float32)
+    filled = (between(rng, 0, 1, b) < 0.6)[:, None]
+    jitter = np.where(filled, 0.6 + 0.8 * rng.random((b, T), dtype=np.float32), 1)
+    scaled: Grid = demand * (step[:, None] * jitter).astype(np.float32)
+    return scaled
 
 
 def _poisson(rng: np.random.Generator, rate: Grid) -> Grid:
-    return rng.poisson(np.minimum(rate, MOST)).astype(np.float32)
+    drawn: Grid = rng.poisson(np.minimum(rate, MOST)).astype(np.float32)
+    return drawn
