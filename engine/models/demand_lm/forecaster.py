@@ -86,6 +86,7 @@ class DemandLMModel:
         for values in (quantiles, totals):
             values[whole] = np.ceil(values[whole] - 0.5) + 0.0  # whole, as of all forecasters; ties go down; no -0.0
         quantiles, totals = (self._at_levels(values) for values in (quantiles, totals))
+        np.maximum.accumulate(totals, axis=1, out=totals)  # a tail beyond the last level may fall
         if silent.size:
             quantiles[silent], totals[silent], mean[silent] = self._silent(panel, silent, horizon)
         return Forecast(self.levels, quantiles, mean, totals)

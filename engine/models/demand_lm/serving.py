@@ -52,7 +52,7 @@ class Server:
             return cls(model, torch.device("cpu"))
         if "device_map" in options:
             return cls(model, model.patch_in.weight.device)
-        model.cuda()
+        torch.nn.Module.cuda(model)
         if torch.cuda.is_bf16_supported():
             model.backbone.to(torch.bfloat16)
         return cls(model, torch.device("cuda"))

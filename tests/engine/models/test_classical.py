@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from fullshelf.engine.calendar import Period
-from fullshelf.engine.models.catalogue import load_model, model_names
+from fullshelf.engine.models.catalogue import FORECASTERS, load_model
 from fullshelf.engine.models.classical import anniversaries
 from fullshelf.engine.panel import KnownAhead, Panel
 from fullshelf.kernels.levels import LEVELS
@@ -29,7 +29,7 @@ def panel_of(histories: list[np.ndarray], promo: np.ndarray | None = None, perio
     )
 
 
-@pytest.mark.parametrize("name", model_names())
+@pytest.mark.parametrize("name", ["auto", *FORECASTERS])
 def test_every_model_forecasts_a_panel(name: str) -> None:
     rng = np.random.default_rng(0)
     forecast = load_model(name, LEVELS, 7).forecast(panel_of([rng.poisson(5, 100), rng.poisson(0.3, 50)]), 5)
