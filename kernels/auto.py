@@ -1,10 +1,10 @@
 """All forecasters, blended for each series by its own past errors at rolling origins.
 
 The history is cut at a few origins; every member forecasts from there with what was known by then. Members are weighted
-by prior x (relative pinball loss)^(-number of origins), periods and totals counting alike, and their quantiles are
-averaged. With little evidence the prior speaks. Series fall into three kinds by rule: silent ones take one cheap
-forecast; smooth ones, with hardly a zero, blend the windows with exponential smoothing and theta; all others blend them
-with the methods for intermittent demand.
+by prior x (relative pinball loss)^-3, less where the history reaches only some of the origins, periods and totals
+counting alike, and their quantiles are averaged. With little evidence the prior speaks. Series fall into three kinds by
+rule: silent ones take one cheap forecast; smooth ones, with hardly a zero, blend the windows with the seasonal naive,
+exponential smoothing and theta; all others blend them with TSB.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fullshelf.kernels.blend import average_forecasts, member_weights, past_losses
 from fullshelf.kernels.compile import loop
-from fullshelf.kernels.croston import CROSTON, SBA, SILENT, TSB, croston_forecasts
+from fullshelf.kernels.croston import SILENT, TSB, croston_forecasts
 from fullshelf.kernels.exponential_smoothing import exponential_smoothing
 from fullshelf.kernels.exposure import NOTHING
 from fullshelf.kernels.histories import actual_after, take_histories
@@ -32,19 +32,20 @@ Forecasts = tuple[Single, Single, Single]
 
 CONTEXT = 728  # newest periods that are read, or eight seasons where that is more
 CHUNK = 256  # series forecast together: their members' quantiles fit into the processor's cache
-ORIGINS = 3  # cuts of the history: h, 1½ h and 2 h before its end, where h is the horizon, but at most
+LUMPY_ORIGINS = 2  # cuts of the history: h, 1½ h … before its end, where h is the horizon, but at most
+SMOOTH_ORIGINS = 3
 TESTED = 28  # periods or two seasons: what weighs members there weighs them further ahead
 SHORTEST = 3  # periods of history that an origin needs
-SHARPNESS = 1.0  # what an origin says
+EVIDENCE = 3.0  # what all origins together say
 FEW_ZEROS = 0.05  # share of zeros in the newest periods up to which a series is smooth
 ENOUGH = 12  # periods that a smooth series has
 
 SILENT_SERIES, LUMPY_SERIES, SMOOTH_SERIES = 0, 1, 2
 
-INTERMITTENT, SILENT_ONLY = np.array([TSB, SBA, CROSTON]), np.array([SILENT])
+INTERMITTENT, SILENT_ONLY = np.array([TSB]), np.array([SILENT])
 
 # What members weigh before any error is seen.
-LUMPY_PRIOR = (2.0, 1.0, 0.3, 0.05, 0.05, 0.01)  # negative binomial, empirical, TSB, SBA, Croston, seasonal naive
+LUMPY_PRIOR = (2.0, 1.0, 0.3)  # negative binomial, empirical, TSB
 SMOOTH_PRIOR = (2.0, 1.0, 0.1, 1.0, 1.0)  # negative binomial, empirical, seasonal naive, smoothing, theta
 
 
@@ -103,17 +104,16 @@ def _members(
     h = histories
     past = (h.units, h.observed, h.factor, ahead, h.offsets, horizon)
     q, total, mean = window_forecasts(*past, season, levels, 2)
-    naive = seasonal_naive_forecasts(*past, season, levels)
     if smooth:
         others = [
-            naive,
+            seasonal_naive_forecasts(*past, season, levels),
             *(
                 with_factors(f, h.units, h.observed, h.factor, ahead, h.offsets, horizon, season, levels)
                 for f in (exponential_smoothing, theta)
             ),
         ]
     else:
-        others = [*zip(*croston_forecasts(*past, levels, INTERMITTENT), strict=True), naive]
+        others = [*zip(*croston_forecasts(*past, levels, INTERMITTENT), strict=True)]
     return (
         np.stack([q[0], q[1], *(f[0] for f in others)]),
         np.stack([total[0], total[1], *(f[1] for f in others)]),
@@ -129,7 +129,8 @@ def _weights(histories: _Histories, horizon: int, season: int, levels: Array, sm
     origins = np.zeros(lengths.size, dtype=np.int64)
     thin = levels[::2] if levels.size > 5 else levels  # every other level says as much about the members
     horizon = min(horizon, max(TESTED, 2 * season))
-    for i in range(ORIGINS):
+    cuts = SMOOTH_ORIGINS if smooth else LUMPY_ORIGINS
+    for i in range(cuts):
         back = horizon + i * (horizon + 1) // 2
         rows = np.flatnonzero(lengths - back >= SHORTEST)
         if rows.size == 0:
@@ -142,7 +143,7 @@ def _weights(histories: _Histories, horizon: int, season: int, levels: Array, sm
         q, total, _ = _members(before, after[2].ravel(), horizon, season, thin, smooth)
         losses[:, rows] += past_losses(after[0], after[1], thin, q, total)
         origins[rows] += 1
-    return member_weights(losses, origins, prior, SHARPNESS)
+    return member_weights(losses, origins, prior, EVIDENCE / cuts)
 
 
 def _blend(
