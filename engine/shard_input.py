@@ -10,6 +10,7 @@ import polars as pl
 
 from fullshelf.engine.calendar import Period
 from fullshelf.engine.checks import REJECTS
+from fullshelf.engine.event_covariate import with_events
 from fullshelf.engine.panel import KnownAhead, Panel
 from fullshelf.engine.panels import Part, read_ahead, read_panel
 from fullshelf.engine.series_tables import SeriesTable, sku_frame, stock_frame, supply_frame
@@ -93,6 +94,8 @@ class Intake:
         ahead = None
         if self.future is not None and names:
             ahead = read_ahead(self.future, shard, keys, names, self.period, self.as_of, horizon)
+        if self.events is not None:
+            panel, ahead = with_events(panel, ahead, self.events, horizon)
         rejects = unplanned(keys, supply["planned"]) if self.supply is not None else pl.DataFrame(schema=REJECTS)
         return ShardInput(
             panel=panel,
