@@ -19,7 +19,8 @@ from fullshelf.engine.config import Config
 from fullshelf.engine.errors import ConfigError, Interrupted
 from fullshelf.engine.identity import code_version
 from fullshelf.engine.intake import prepare
-from fullshelf.engine.models.demand_lm.forecaster import SHIPPED, read_config
+from fullshelf.engine.models.demand_lm.forecaster import SHIPPED
+from fullshelf.engine.models.weights import read_config
 from fullshelf.engine.panel import Panel
 from fullshelf.engine.progress import Reporter, silent
 from fullshelf.engine.stopping import Stop

@@ -7,9 +7,10 @@ from pathlib import Path
 from fullshelf.engine.config import nearest
 from fullshelf.engine.errors import ConfigError
 from fullshelf.engine.models.classical import AutoModel, ClassicalModel, Forecaster
-from fullshelf.engine.models.demand_lm.forecaster import MODEL_TYPE, SHIPPED, DemandLMModel, read_config
+from fullshelf.engine.models.demand_lm.forecaster import MODEL_TYPE, SHIPPED, demand_lm
 from fullshelf.engine.models.names import MODELS
 from fullshelf.engine.models.protocol import DemandModel
+from fullshelf.engine.models.weights import read_config
 from fullshelf.kernels.croston import croston, sba, tsb
 from fullshelf.kernels.exponential_smoothing import exponential_smoothing
 from fullshelf.kernels.levels import level_array
@@ -59,7 +60,7 @@ def load_model(name: str, levels: tuple[float, ...], season: int) -> DemandModel
     if name == "auto":
         return AutoModel(level_array(levels), season)
     if name == "demand-lm":
-        return DemandLMModel(SHIPPED, level_array(levels), season)
+        return demand_lm(SHIPPED, level_array(levels), season)
     if "/" in name:
         return _from_folder(Path(name), levels, season)
     if name not in FORECASTERS:
@@ -70,5 +71,5 @@ def load_model(name: str, levels: tuple[float, ...], season: int) -> DemandModel
 def _from_folder(folder: Path, levels: tuple[float, ...], season: int) -> DemandModel:
     kind = read_config(folder).get("model_type")
     if kind == MODEL_TYPE:
-        return DemandLMModel(folder, level_array(levels), season)
+        return demand_lm(folder, level_array(levels), season)
     raise ConfigError(f"{folder}: holds a model of type {kind!r}; expected {MODEL_TYPE!r}")

@@ -1,8 +1,7 @@
-"""The weights in memory, on the hardware that is there, and batches through them.
+"""DemandLM in memory, and batches through it.
 
-On a CPU each shard's thread computes with one core, in float32: shards run side by side, and a row's bytes do not
-depend on how many. On a GPU the decoder runs in bf16 where the hardware has it; a batch that does not fit is halved. A
-decoder larger than one GPU is spread over all of them by accelerate.
+On a CPU it computes in float32. On a GPU the decoder runs in bf16 where the hardware has it, tokens and heads in
+float32, and a batch that does not fit is halved.
 """
 
 from __future__ import annotations
@@ -16,46 +15,32 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from transformers.utils import logging
 
 from fullshelf.engine.models.demand_lm.batch import ContextBatch
 from fullshelf.engine.models.demand_lm.continuation import predict
 from fullshelf.engine.models.demand_lm.modeling import DemandLM
 from fullshelf.engine.models.demand_lm.windows import windows
+from fullshelf.engine.models.weights import load_pretrained
 from fullshelf.engine.panel import KnownAhead, Panel
 
 Single = NDArray[np.float32]
 Part = tuple[NDArray[np.int64], Single, Single]
-FITS = 0.7  # of a GPU's memory may be weights
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class DemandLMServer:
     """A loaded DemandLM."""
 
     model: DemandLM
     device: torch.device  # of the tokens and heads
 
     @classmethod
-    def load(cls, folder: Path) -> Server:
+    def load(cls, folder: Path) -> DemandLMServer:
         """Load the weights of a folder onto the hardware that is there."""
-        logging.disable_progress_bar()
-        options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True, "dtype": torch.float32}
-        on_gpu = torch.cuda.is_available()
-        size = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
-        if on_gpu and size > FITS * torch.cuda.get_device_properties(0).total_memory:
-            options |= {"device_map": "auto", "dtype": torch.bfloat16}
-        model: DemandLM = DemandLM.from_pretrained(folder, **options)
-        model.train(False)
-        if not on_gpu:
-            torch.set_num_threads(1)
-            return cls(model, torch.device("cpu"))
-        if "device_map" in options:
-            return cls(model, model.patch_in.weight.device)
-        torch.nn.Module.cuda(model)
-        if torch.cuda.is_bf16_supported():
+        model, device = load_pretrained(DemandLM, folder)
+        if device.type == "cuda" and torch.cuda.is_bf16_supported():
             model.backbone.to(torch.bfloat16)
-        return cls(model, torch.device("cuda"))
+        return cls(model, device)
 
     def forecast(
         self, panel: Panel, ahead: KnownAhead | None, horizon: int, wanted: NDArray[np.int64]
