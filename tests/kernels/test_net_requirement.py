@@ -4,9 +4,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fullshelf.kernels.demand_paths import path_nodes
+from fullshelf.kernels.lead_time import lead_time_distribution, mix_over_lead_times
 from fullshelf.kernels.levels import level_array
 from fullshelf.kernels.net_requirement import (
     REVIEW_MARKS,
+    chosen_lead_times,
     follow_paths,
     net_requirement,
     weighted_quantiles,
@@ -174,6 +176,28 @@ def test_a_random_lead_time_mixes_the_requirements():
     assert (mixed[middle] >= short[middle] - 0.3).all()
     assert (mixed[middle] <= long[middle] + 0.3).all()
     assert mixed[AT == 0.9] == pytest.approx(long[AT == 0.8], abs=0.5)  # above 0.5 the long lead time decides alone
+
+
+@pytest.mark.parametrize("spread", [0.5, 2.0, 6.0])
+def test_a_wide_lead_time_is_followed_at_a_few_strata_with_the_result_of_all(spread):
+    single, running = poisson(3, 45)
+    first, weight = lead_time_distribution(np.array([15.0]), np.array([spread]), np.array([44]))
+    exact = np.empty((1, L.size))
+    mix_over_lead_times(L, running[None].astype(np.float32), first, weight, np.array([1]), exact)
+    need, _, _ = curves(single, running, first[0], lost=False, hand=20, weight=weight[0])
+    assert need[6:] == pytest.approx(exact[0, 5:] - 20, rel=0.03, abs=1.0)
+
+
+def test_chosen_lead_times_keep_all_probability_and_the_mean():
+    weight = np.array([0.1, 0.0, 0.05, 0.3, 0.2, 0.1, 0.1, 0.05, 0.05, 0.04, 0.01])
+    leads, chances = np.empty(7, np.int64), np.empty(7)
+    n = chosen_lead_times(4, weight, leads, chances)
+    assert 4 <= n <= 7
+    assert chances[:n].sum() == pytest.approx(1)
+    assert (np.diff(leads[:n]) > 0).all()
+    assert leads[:n] @ chances[:n] == pytest.approx(4 + weight @ np.arange(11), abs=0.3)
+    n = chosen_lead_times(2, np.array([0.25, 0.0, 0.75]), leads, chances)
+    assert (leads[:n].tolist(), chances[:n].tolist()) == ([2, 4], [0.25, 0.75])
 
 
 def test_what_a_unit_must_outlast_counts_holding_by_period_and_waste_once():
