@@ -140,8 +140,27 @@ def _need(path: Path) -> None:
 @app.command(name="all")
 def every(size: SizeOption = Size.SMALL) -> None:
     """Run the benchmarks of this list that need nothing but this machine, one after the other."""
+    kernels(size)
     forecast(size)
     refresh(size)
+
+
+@app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="A.json", exists=True, dir_okay=False, help="the run before")],
+    b: Annotated[Path, typer.Argument(metavar="B.json", exists=True, dir_okay=False, help="the run after")],
+    loss: Annotated[float, typer.Option(min=0, help="share by which a row may be slower")] = 0.1,
+) -> None:
+    """Say what got faster or slower between two runs; exit code 1 where something did by more than the loss."""
+    from fullshelf.bench.compare import compare as compare_runs
+    from fullshelf.bench.compare import read_results, show
+
+    try:
+        found = compare_runs(read_results(a), read_results(b))
+    except ValueError as e:
+        raise typer.BadParameter(str(e)) from e
+    if not show(found, loss, _console()):
+        raise typer.Exit(1)
 
 
 def _run(
@@ -152,12 +171,17 @@ def _run(
     disk: Path | None = None,
 ) -> None:
     """Print what the machine allows, measure, print the report; a benchmark of its own file needs no more than this."""
-    console = Console() if sys.stdout.isatty() else Console(width=160)
+    console = _console()
     progress = Console(stderr=True)
     machine, limits = this_machine(packages), measure_limits(disk)
     show_machine(console, machine, limits)
     report = measure(machine, limits, lambda line: progress.print(f"… {line}", style="dim"))
     show_report(console, report, json_file)
+
+
+def _console() -> Console:
+    """Return the terminal, or 160 columns where the output goes to a file."""
+    return Console() if sys.stdout.isatty() else Console(width=160)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -1,0 +1,96 @@
+import copy
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from fullshelf.bench.cli import app
+from fullshelf.bench.compare import compare, read_results
+
+
+def run_of(seconds, *, peer=1.0, triad=1e10, calls=7, spread=0.04, cpu="x"):
+    def row(task, who, median):
+        return {
+            "task": task, "who": who, "size": "1,000 SKUs", "cores": 1, "median_seconds": median, "spread": spread,
+            "calls": calls, "figures": {}, "note": "",
+        }  # fmt: skip
+
+    rows = [row(task, "fullshelf", s) for task, s in seconds.items()]
+    if peer:
+        rows += [row(task, "stockpyl 1.0.2", peer) for task in seconds]
+    return {
+        "benchmark": "kernels", "machine": {"cpu": cpu, "cores": 2}, "limits": {"triad_bytes_per_second": triad},
+        "rows": rows,
+    }  # fmt: skip
+
+
+BEFORE = {"newsvendor": 1.0, "EOQ": 0.2, "(r, Q)": 3.0}
+
+
+def said(tmp_path, a, b, *options):
+    for name, run in (("a", a), ("b", b)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(run) + "\n")
+    return CliRunner().invoke(app, ["compare", f"{tmp_path}/a.json", f"{tmp_path}/b.json", *options])
+
+
+def test_two_runs_that_differ_by_noise_alone_are_the_same(tmp_path):
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        again = {task: s * rng.normal(1, 0.02) for task, s in BEFORE.items()}
+        assert said(tmp_path, run_of(BEFORE), run_of(again)).exit_code == 0
+
+
+def test_a_slowdown_of_a_fifth_is_found_and_named(tmp_path):
+    result = said(tmp_path, run_of(BEFORE), run_of(BEFORE | {"EOQ": 0.24}))
+    assert result.exit_code == 1
+    (line,) = [line for line in result.output.splitlines() if "slower │" in line]
+    assert "EOQ" in line
+    assert "1 of 3 rows are slower" in result.output
+    assert said(tmp_path, run_of(BEFORE), run_of(BEFORE | {"EOQ": 0.24}), "--loss", "0.3").exit_code == 0
+
+
+def test_a_machine_that_is_slower_for_everybody_is_no_loss(tmp_path):
+    busy = {task: 1.5 * s for task, s in BEFORE.items()}
+    assert said(tmp_path, run_of(BEFORE), run_of(busy, peer=1.5)).exit_code == 0
+    assert said(tmp_path, run_of(BEFORE, peer=None), run_of(busy, peer=None, triad=1e10 / 1.5)).exit_code == 0
+    assert said(tmp_path, run_of(BEFORE), run_of(busy, peer=1.0)).exit_code == 1
+
+
+def test_what_was_run_once_or_wildly_must_change_by_more():
+    once, wild = run_of(BEFORE, calls=1, spread=0.0), run_of(BEFORE, spread=0.5)
+    for run in (once, wild):
+        after = copy.deepcopy(run)
+        for row in after["rows"]:
+            if row["task"] == "EOQ" and row["who"] == "fullshelf":
+                row["median_seconds"] *= 1.15
+        (change,) = [c for c in compare([run], [after]).changes if c.key[1] == "EOQ"]
+        assert change.ratio == pytest.approx(1.15)
+        assert not change.slower(0.1)
+
+
+def test_a_peer_of_another_version_is_still_the_peer():
+    newer = run_of(BEFORE)
+    for row in newer["rows"]:
+        row["who"] = row["who"].replace("1.0.2", "1.1.0")
+    assert compare([run_of(BEFORE)], [newer]).by == "3 rows of peers"
+
+
+def test_rows_of_one_run_alone_and_other_machines_are_told(tmp_path):
+    result = said(tmp_path, run_of(BEFORE), run_of({"EOQ": 0.2, "new": 1.0}, cpu="y"))
+    assert "Only in A: kernels newsvendor fullshelf" in result.output
+    assert "Only in B: kernels new fullshelf" in result.output
+    assert "The machines differ" in result.output
+
+
+@pytest.mark.parametrize("text", ["", "{}", "not json"])
+def test_a_file_that_is_no_result_says_so(tmp_path, text):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(ValueError, match="no result of a benchmark"):
+        read_results(tmp_path / "a.json")
+
+
+def test_runs_without_a_common_row_cannot_be_compared(tmp_path):
+    result = said(tmp_path, run_of({"a": 1.0}), run_of({"b": 1.0}))
+    assert result.exit_code == 2
+    assert "no row in common" in result.output
