@@ -9,6 +9,7 @@ from fullshelf.engine.errors import ConfigError
 from fullshelf.engine.models.classical import AutoModel, ClassicalModel, Forecaster
 from fullshelf.engine.models.demand_lm.forecaster import MODEL_TYPE, SHIPPED, demand_lm
 from fullshelf.engine.models.names import MODELS
+from fullshelf.engine.models.pretrained import PretrainedModel, Server
 from fullshelf.engine.models.protocol import DemandModel
 from fullshelf.engine.models.weights import read_config
 from fullshelf.kernels.croston import croston, sba, tsb
@@ -28,6 +29,9 @@ FORECASTERS: dict[str, Forecaster] = {
     "exponential-smoothing": exponential_smoothing,
     "theta": theta,
 }
+
+
+TIMESFM_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # where its configuration names none
 
 
 def model_names() -> tuple[str, ...]:
@@ -69,7 +73,27 @@ def load_model(name: str, levels: tuple[float, ...], season: int) -> DemandModel
 
 
 def _from_folder(folder: Path, levels: tuple[float, ...], season: int) -> DemandModel:
-    kind = read_config(folder).get("model_type")
+    found = read_config(folder)
+    kind, wanted = found.get("model_type"), level_array(levels)
     if kind == MODEL_TYPE:
-        return demand_lm(folder, level_array(levels), season)
-    raise ConfigError(f"{folder}: holds a model of type {kind!r}; expected {MODEL_TYPE!r}")
+        return demand_lm(folder, wanted, season)
+    if kind == "timesfm2_5":
+        own = level_array(tuple(found.get("quantiles", TIMESFM_LEVELS)))
+        return PretrainedModel("timesfm", folder, own, wanted, season, _load_timesfm)
+    if any(str(name).endswith(("ForCausalLM", "LMHeadModel")) for name in found.get("architectures") or ()):
+        return PretrainedModel("causal-lm", folder, level_array(), wanted, season, _load_causal_lm)
+    raise ConfigError(
+        f"{folder}: holds a model of type {kind!r}; expected {MODEL_TYPE!r}, 'timesfm2_5' or a causal language model"
+    )
+
+
+def _load_timesfm(folder: Path) -> Server:
+    from fullshelf.engine.models.timesfm import TimesFMServer
+
+    return TimesFMServer.load(folder)
+
+
+def _load_causal_lm(folder: Path) -> Server:
+    from fullshelf.engine.models.causal_lm import CausalLMServer
+
+    return CausalLMServer.load(folder)

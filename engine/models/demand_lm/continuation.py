@@ -10,13 +10,13 @@ B rows, C periods of context, H periods ahead, Q levels.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from fullshelf.engine.models.demand_lm.batch import ContextBatch
 from fullshelf.engine.models.demand_lm.modeling import DemandLM
-
-GOLDEN = 0.6180339887498949
+from fullshelf.engine.models.sample_levels import golden_path
 
 
 @torch.inference_mode()
@@ -60,14 +60,9 @@ def _moved(batch: ContextBatch, path: Tensor) -> ContextBatch:
 
 
 def _path(quantiles: Tensor, levels: list[float]) -> Tensor:
-    """Return the quantile of each period at the golden-ratio sequence of levels, (B, H)."""
-    grid = torch.tensor(levels, device=quantiles.device)
-    at = (torch.arange(1, quantiles.shape[1] + 1, dtype=torch.float64) * GOLDEN).remainder(1.0).to(grid)
-    above = torch.searchsorted(grid, at).clamp(1, grid.numel() - 1)
-    share = ((at - grid[above - 1]) / (grid[above] - grid[above - 1])).clamp(0.0, 1.0)
-    steps = torch.arange(quantiles.shape[1], device=quantiles.device)
-    low, high = quantiles[:, steps, above - 1], quantiles[:, steps, above]
-    return low + share * (high - low)
+    """Return one path through the quantiles (B, h, Q), (B, h)."""
+    path = golden_path(np.array(levels), quantiles.cpu().numpy().astype(np.float64))
+    return torch.from_numpy(path.astype(np.float32)).to(quantiles.device)
 
 
 def _grown(totals: Tensor, medians: Tensor, middle: int) -> Tensor:

@@ -1,18 +1,10 @@
-from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 
-import numpy as np
-import polars as pl
 import pytest
 import torch
 
-from fullshelf.engine.calendar import Period
 from fullshelf.engine.models.demand_lm.configuration import DemandLMConfig, small_backbone
 from fullshelf.engine.models.demand_lm.modeling import DemandLM
-from fullshelf.engine.panel import Panel
-
-Histories = list[np.ndarray]
 
 
 @pytest.fixture(scope="session")
@@ -29,22 +21,3 @@ def tiny_folder(tiny_model: DemandLM, tmp_path_factory: pytest.TempPathFactory) 
     folder = tmp_path_factory.mktemp("demand_lm")
     tiny_model.save_pretrained(folder)
     return folder
-
-
-@pytest.fixture(scope="session")
-def panel_of() -> Callable[..., Panel]:
-    def build(histories: Histories, period: Period = Period.DAY, **covariates: np.ndarray) -> Panel:
-        units = np.concatenate(histories).astype(np.float32)
-        values = np.stack([units * 0, *covariates.values()], axis=1)[:, 1:].astype(np.float32)
-        return Panel(
-            pl.DataFrame({"sku": [f"s{i:05d}" for i in range(len(histories))], "location": "all"}),
-            units,
-            np.ones_like(units),
-            values,
-            tuple(covariates),
-            np.cumsum([0, *(h.size for h in histories)]),
-            period,
-            period.number_of(date(2024, 12, 20)),
-        )
-
-    return build
