@@ -31,7 +31,8 @@ LARGEST = 1e6  # units / scale; beyond, asinh says little more
 SLOT_FEATURES = 4 + len(COVARIATES)
 STEP_LINEAR = 7 + len(PHASE_LEVELS)
 STEP_OTHER = 3 + len(COVARIATES)
-SERIES_FEATURES = 10 + 2 * len(POOL_LEVELS) + 12
+CHANGES = 6
+SERIES_FEATURES = 10 + CHANGES + 2 * len(POOL_LEVELS) + 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,7 @@ def _series_features(batch: ContextBatch, scale: Tensor, value: Tensor, exposure
     corrected = value / exposure.clamp(min=LEAST_IN_STOCK)
     for w in POOLED[batch.period]:
         linear.extend(_masked_quantiles(corrected[:, -w:], exposure[:, -w:] > 0, POOL_LEVELS).unbind(-1))
+    linear.extend(_changes(corrected, exposure, batch.period))
     length = batch.exists.sum(1)
     newest = torch.where(sold > 0, torch.arange(1, C + 1, device=value.device), 0).amax(1)
     whole = ((batch.units == batch.units.floor()) | ~batch.exists).all(1)
@@ -166,6 +168,36 @@ def _series_features(batch: ContextBatch, scale: Tensor, value: Tensor, exposure
         (1.0 / (1.0 + scale)),
     ]
     return torch.cat([torch.asinh(torch.stack(linear, dim=-1)), torch.stack(other, dim=-1)], dim=-1)
+
+
+def _changes(corrected: Tensor, exposure: Tensor, period: Period) -> list[Tensor]:
+    """Return mean absolute changes, (B,) each: how sure the past lets one be, of periods and of totals.
+
+    From period to period, over a season and over a year; between the newest 26 periods over a season; and of the means
+    of whole patches, of one and of four: with the first they tell how long a deviation lasts.
+    """
+    P, L, C = PATCH[period], period.season, corrected.shape[1]
+    known = exposure > 0
+    found = [_change(corrected, known, lag) for lag in (1, L, 2 * P if period is not Period.DAY else YEAR[period])]
+    newest = min(C, L + 26)
+    found.append(_change(corrected[:, -newest:], known[:, -newest:], L))
+    for width in (P, 4 * P):
+        blocks = C // width
+        if blocks < 2:
+            found.append(torch.zeros_like(found[0]))
+            continue
+        held = known[:, -blocks * width :].reshape(-1, blocks, width)
+        values = corrected[:, -blocks * width :].reshape(-1, blocks, width) * held
+        count = held.sum(-1)
+        found.append(_change(_ratio(values.sum(-1), count.float()), 2 * count > width, 1))
+    return found
+
+
+def _change(values: Tensor, known: Tensor, lag: int) -> Tensor:
+    if lag >= values.shape[1]:
+        return torch.zeros_like(values[:, 0])
+    both = (known[:, lag:] & known[:, :-lag]).float()
+    return _ratio(((values[:, lag:] - values[:, :-lag]).abs() * both).sum(1), both.sum(1))
 
 
 def _ratio(total: Tensor, weight: Tensor) -> Tensor:

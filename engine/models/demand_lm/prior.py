@@ -12,7 +12,7 @@ Four kinds of series, mixed by the kind of period (`KINDS`):
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -249,18 +249,3 @@ def _sample(windows: _Windows, dates: Dates, kind: NDArray[np.intp], C: int) -> 
         torch.from_numpy(window_weight(windows.units, exists, dates.period))[:, None].expand_as(target).contiguous()
     )
     return Sample(batch, target, weight, past, kind)
-
-
-def shuffled(sample: Sample, rng: np.random.Generator) -> Sample:
-    """Return the sample with its windows in random order; `draw` sorts them by kind."""
-    order = rng.permutation(sample.kind.size)
-    at = torch.from_numpy(order)
-    batch = sample.batch
-    mixed = replace(
-        batch,
-        units=batch.units[at],
-        exists=batch.exists[at],
-        observed=batch.observed[at],
-        covariates=batch.covariates[at],
-    )
-    return Sample(mixed, sample.target[at], sample.weight[at], sample.past[at], sample.kind[order])
