@@ -1,7 +1,7 @@
 """A folder of weights: what it holds, what names its content, and how it gets onto the hardware that is there.
 
-On a CPU each shard's thread computes with one core, in float32: shards run side by side, and a series' bytes do not
-depend on how many. On a GPU weights lie on one device where they fit, else accelerate spreads them over all.
+On a CPU each shard's thread computes with one core: shards run side by side, and a series' bytes do not depend on how
+many. On a GPU weights lie on one device where they fit, else accelerate spreads them over all.
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ from fullshelf.engine.panel import KnownAhead, Panel
 
 Single = NDArray[np.float32]
 CONTEXTS = (64, 128, 256, 512, 1024, 2048)  # periods, each cut to whole patches
-POSITIONS = 32768  # rows × periods of a batch: its activations stay within reach of the processor's cache
-MOST_ROWS = 256
+POSITIONS = 16384  # rows × periods of a batch: its activations stay within reach of the processor's cache
+MOST_ROWS = 128
 CALENDAR = ("year_sin", "year_cos", "month_sin", "month_cos")
 
 
