@@ -80,6 +80,23 @@ def forecast(
     )
 
 
+@app.command()
+def inference(
+    size: SizeOption = Size.SMALL,
+    weights: Annotated[Path | None, typer.Option(help="folder of a DemandLM; default: the shipped one")] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Measure DemandLM: series per second by context, beside the shape of Chronos-Bolt-tiny and matrix products."""
+    from fullshelf.bench.inference import BATCHES, measure_inference
+    from fullshelf.engine.models.demand_lm.forecaster import SHIPPED
+
+    _run(
+        lambda machine, limits, say: measure_inference(machine, limits, weights or SHIPPED, BATCHES[size], say=say),
+        json_file,
+        packages=("torch", "transformers"),
+    )
+
+
 SharedData = Annotated[Path, typer.Option(help="folder with data/, scenarios/ and tools/")]
 SHARED = Path("../shared")
 
