@@ -77,6 +77,7 @@ class OrderProblem:
     same: NDArray[np.bool_]  # (S,) the last two are one
     lost_before: Array  # (S,) units of sales expected to be lost before the order arrives
     underage: Array  # (S,) currency per unit short that decides: the shortage cost, or what `service` implies
+    waiting: Array  # (S,) the same where no order is weighed against the smallest: never below the shortage cost
     overage: Array  # (S,) currency per unit left
     deciding: Array  # (S,) the same, but enough to keep the ratio at or below HIGHEST_RATIO
     known: Array  # (S,) of `lost_sales_underage`
@@ -98,7 +99,7 @@ class OrderProblem:
         free, quantity = np.empty_like(price), np.empty_like(price)
         best_orders(
             self.levels, self.serve[rows], self.outlast[rows], self.same[rows], self.underage[rows],
-            self.deciding[rows], self.known[rows], self.carry[rows], price, self.terms.pack[rows],
+            self.waiting[rows], self.deciding[rows], self.known[rows], self.carry[rows], price, self.terms.pack[rows],
             self.smallest[rows], self.trial[rows], self.most[rows], free, quantity,
         )  # fmt: skip
         return free, np.where(self.terms.planned[rows], quantity, 0.0)
@@ -111,7 +112,7 @@ class OrderProblem:
         quantity = best if quantity is None else quantity
         overage = self.deciding
         offset = reorder_offsets(
-            self.levels, self.serve, self.outlast, self.underage, overage, self.known, self.carry, price,
+            self.levels, self.serve, self.outlast, self.waiting, overage, self.known, self.carry, price,
             self.trial, free,
         )  # fmt: skip
         short, left, leftover_cost = np.empty(S), np.empty(S), np.empty(S)
@@ -119,8 +120,10 @@ class OrderProblem:
         shortage, position = short + self.lost_before, self.position.inventory_position
         earning = np.maximum(self.underage - price, 0.0)
         ratio = np.where(earning > 0, grid_cdf(self.levels, self.serve, free), 0.0)
-        level = np.minimum(np.where(earning > 0, np.maximum(position + free, 0.0), 0.0), self.terms.max_stock)
-        due = np.where(earning > 0, np.maximum(np.floor(position + offset + 1e-9), -1.0), -1.0)
+        best_level = np.where(earning > 0, np.maximum(position + free, 0.0), 0.0)
+        level = np.minimum(best_level, self.terms.max_stock)
+        highest = np.minimum(position + offset, self.terms.max_stock - self.smallest)
+        due = np.where(earning > 0, np.maximum(np.floor(highest + 1e-9), -1.0), -1.0)
         expected, mean = np.zeros(S), self.mean
         np.divide(shortage, mean, out=expected, where=mean > 0)
         numbers = {
@@ -137,7 +140,7 @@ class OrderProblem:
             "shadow_price": price,
         }
         policy = pl.Series(POLICIES).gather(self.policy)
-        return OrderPlan(policy=policy, **numbers, reason=reasons(self, free, numbers))
+        return OrderPlan(policy=policy, **numbers, reason=reasons(self, free, best_level, numbers))
 
 
 def plan_orders(
@@ -184,11 +187,12 @@ def order_problem(
         underage = np.where(every, underage * terms.cycle, underage)
     if settings.policy == "newsvendor":
         overage = np.where(terms.life > 0, overage, overage + terms.waste)
-    same = (serve == outlast).all(axis=1)
+    same, waiting = (serve == outlast).all(axis=1), underage
     deciding = np.maximum(overage, underage * ((1 - HIGHEST_RATIO) / HIGHEST_RATIO))
     if settings.service is not None:  # any overage will do: the underage is made to fit
         deciding = np.where(overage > 0, overage, 1.0)
-        underage = underage_for_service(levels, serve, outlast, deciding, settings.service)
+        underage = underage_for_service(levels, serve, outlast, same, deciding, settings.service)
+        waiting = np.maximum(underage, waiting)  # else a lot that lasts would be refused for ever
     known = np.ones(S)
     if lost and settings.service is None:
         before, covered = demand.mean * (mean_lead / demand.periods), np.zeros(S)
@@ -201,7 +205,7 @@ def order_problem(
         terms=terms, mean=demand.mean, periods=demand.periods, review=demand.review, position=position,
         reported=stock["known"].to_numpy(), policy=policy, levels=levels,
         need=need, serve=serve, outlast=outlast, same=same, lost_before=lost_before, underage=underage,
-        overage=overage, deciding=deciding, known=known, carry=np.where(terms.single, 0.0, CARRY),
+        waiting=waiting, overage=overage, deciding=deciding, known=known, carry=np.where(terms.single, 0.0, CARRY),
         smallest=smallest, trial=trial, most=room,
     )  # fmt: skip
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
-def reasons(problem: OrderProblem, free: Array, numbers: Mapping[str, Array]) -> pl.Series:
+def reasons(problem: OrderProblem, free: Array, level: Array, numbers: Mapping[str, Array]) -> pl.Series:
     """Return one sentence or two for each of S series.
 
     Parameters
@@ -24,6 +24,8 @@ def reasons(problem: OrderProblem, free: Array, numbers: Mapping[str, Array]) ->
         What was decided upon.
     free
         (S,) best order without packs, minimum and stock limit, units; negative: too much is there already.
+    level
+        (S,) the same as a level of the inventory position, units.
     numbers
         The columns of the order plan.
     """
@@ -31,7 +33,8 @@ def reasons(problem: OrderProblem, free: Array, numbers: Mapping[str, Array]) ->
     lead = problem.periods - problem.review
     table = pl.DataFrame(
         {
-            **{name: numbers[name] for name in ("order_quantity", "order_up_to", "expected_demand", "shadow_price")},
+            **{name: numbers[name] for name in ("order_quantity", "expected_demand", "shadow_price")},
+            "level": level,
             "free": np.maximum(free, 0.0),
             "service": numbers["critical_ratio"] * 100,
             "periods": problem.periods,
@@ -61,7 +64,7 @@ def reasons(problem: OrderProblem, free: Array, numbers: Mapping[str, Array]) ->
     wanted = pl.format(
         "expected demand {} in {} periods (lead time {} + review {}), best level {} for {} % of cycles without "
         "stock-out",
-        number("expected_demand"), "periods", "lead", "review", number("order_up_to"), number("service"),
+        number("expected_demand"), "periods", "lead", "review", number("level"), number("service"),
     )  # fmt: skip
     order, free_order, least = pl.col("order_quantity"), pl.col("free"), pl.col("smallest")
     whole = (order - free_order).abs() < 1

@@ -122,23 +122,24 @@ def best_quantity(
 
 @core
 def lots_of(
-    levels: Array, need: Array, outlast: Array, underage: float, overage: float, outlast_cost: float,
+    levels: Array, need: Array, outlast: Array, underage: float, waiting: float, overage: float, outlast_cost: float,
     free: float, pack: float, smallest: float, trial: float, most: float, need_mean: float, outlast_mean: float,
 ) -> float:  # fmt: skip
     """Return the cheapest of 0 and the multiples of `pack` from `smallest` to `most`; `free` is the best without packs.
 
     `smallest` is itself a multiple of `pack`. Where it is more than `free`, it is ordered if `trial` units are cheaper
     than none; `trial` is `smallest`, or an economic lot before it was rounded to packs: decided on the rounded lot,
-    an order could vanish when demand rises and the lot jumps by a pack. Among equals the smaller is taken.
+    an order could vanish when demand rises and the lot jumps by a pack. There a unit short costs `waiting`, elsewhere
+    `underage`. Among equals the smaller is taken.
     """
     if underage <= 0.0 or free <= 0.0:
         return 0.0
     top = np.floor(most / pack + 1e-9) * pack
     if top < smallest:
         return 0.0
-    none = cost_at(levels, need, outlast, underage, overage, outlast_cost, 0.0, need_mean, outlast_mean)
     if free < smallest:
-        tried = cost_at(levels, need, outlast, underage, overage, outlast_cost, trial, need_mean, outlast_mean)
+        none = cost_at(levels, need, outlast, waiting, overage, outlast_cost, 0.0, need_mean, outlast_mean)
+        tried = cost_at(levels, need, outlast, waiting, overage, outlast_cost, trial, need_mean, outlast_mean)
         return smallest if tried < none - 1e-12 * abs(none) else 0.0
     below = float(min(np.floor(free / pack + 1e-9) * pack, top))
     above = min(below + pack, top)

@@ -105,20 +105,24 @@ def lost_sales_underage(underage: float, overage: float, known: float) -> float:
 
 
 @loop
-def underage_for_service(levels: Array, need: Array, outlast: Array, outlast_cost: Array, service: float) -> Array:
+def underage_for_service(
+    levels: Array, need: Array, outlast: Array, same: Flags, outlast_cost: Array, service: float
+) -> Array:
     """Underage costs (S,) that make a service level the cheapest: P(no stock-out) = service at the optimum."""
     out = np.empty(need.shape[0])
     for s in range(need.shape[0]):
         q = value_at(levels, need[s], service)
-        over = outlast_cost[s] * min(max(cdf_at(levels, outlast[s], q), 1e-3), service)
-        out[s] = over / (1.0 - service)
+        lasting = cdf_at(levels, outlast[s], q)
+        if same[s]:  # at an atom of demand the cdf jumps past the service that is asked
+            lasting = min(lasting, service)
+        out[s] = outlast_cost[s] * max(lasting, 1e-3) / (1.0 - service)
     return out
 
 
 @loop
 def best_orders(
-    levels: Array, need: Array, outlast: Array, same: Flags, underage: Array, outlast_cost: Array, known: Array,
-    carry: Array, price: Array, pack: Array, smallest: Array, trial: Array, most: Array, free: Array, quantity: Array,
+    levels: Array, need: Array, outlast: Array, same: Flags, underage: Array, waiting: Array, outlast_cost: Array,
+    known: Array, carry: Array, price: Array, pack: Array, smallest: Array, trial: Array, most: Array, free: Array, quantity: Array,
 ) -> None:  # fmt: skip
     """Fill `free` (S,), the best order without packs (negative = too much stock), and `quantity` (S,) in whole packs.
 
@@ -126,8 +130,8 @@ def best_orders(
     ----------
     levels, need, outlast
         (K,) and (S, K) requirement curves; `same` (S,) where the two are one.
-    underage, outlast_cost, price
-        (S,) currency per unit short, left, ordered.
+    underage, waiting, outlast_cost, price
+        (S,) currency per unit short, short where no order is weighed against the smallest, left, ordered.
     known
         (S,) of `lost_sales_underage`.
     carry
@@ -139,6 +143,7 @@ def best_orders(
     for s in range(need.shape[0]):
         u, a, o = underage[s] - price[s], (1.0 - carry[s]) * price[s], outlast_cost[s]
         u = lost_sales_underage(u, a + o, known[s])
+        w = u if waiting[s] == underage[s] else lost_sales_underage(waiting[s] - price[s], a + o, known[s])
         if not u > 0.0:
             free[s], quantity[s] = min(need[s, 0], 0.0), 0.0
             continue
@@ -151,6 +156,7 @@ def best_orders(
                 need[s],
                 outlast[s],
                 u,
+                w,
                 a,
                 o,
                 free[s],

@@ -29,7 +29,8 @@ def whole(curve, underage, overage, pack=1.0, smallest=1.0, most=np.inf, trial=N
     terms = levels, need, outlast, underage, overage, outlast_cost
     free = best_quantity(*terms, outlast is need)
     trial = smallest if trial is None else trial
-    return lots_of(*terms, free, pack, smallest, trial, most, *means), lambda q: cost_at(*terms, q, *means), free
+    lots = lots_of(*terms[:4], underage, *terms[4:], free, pack, smallest, trial, most, *means)
+    return lots, lambda q: cost_at(*terms, q, *means), free
 
 
 def discrete(probabilities):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from fullshelf.kernels.demand_paths import path_nodes
 from fullshelf.kernels.levels import level_array
 from fullshelf.kernels.net_requirement import net_requirement
+from fullshelf.kernels.newsvendor_grid import best_quantity
 from fullshelf.kernels.order_policies import (
     best_orders,
     economic_lots,
@@ -53,10 +54,14 @@ def normal_curve(mean, sd):
 
 
 def decide(
-    levels, need, u=9.0, o=1.0, price=0.0, carry=1.0, known=1.0, pack=1.0, smallest=1.0, trial=None, most=np.inf
-):
+    levels, need, u=9.0, o=1.0, price=0.0, carry=1.0, known=1.0, pack=1.0, smallest=1.0, trial=None, most=np.inf,
+    waiting=None,
+):  # fmt: skip
     n = len(need)
-    full = (np.full(n, float(x)) for x in (u, o, known, carry, price, pack, smallest, trial or smallest, most))
+    full = (
+        np.full(n, float(x))
+        for x in (u, u if waiting is None else waiting, o, known, carry, price, pack, smallest, trial or smallest, most)
+    )
     free, quantity = np.empty(n), np.empty(n)
     best_orders(levels, need, need, np.ones(n, bool), *full, free, quantity)
     return free, quantity
@@ -110,10 +115,26 @@ def test_expectations_are_those_of_simulated_demand():
 @settings(max_examples=50, deadline=None)
 def test_a_service_level_is_met_by_the_underage_that_it_implies(service, o):
     levels, values = normal_curve(50, 10)
-    u = underage_for_service(levels, values, values, np.array([o]), service)
+    u = underage_for_service(levels, values, values, np.array([True]), np.array([o]), service)
     free, _ = decide(levels, values, u=u[0], o=o)
     assert grid_cdf(levels, values, free)[0] == pytest.approx(service, abs=1e-6)
     assert free[0] == pytest.approx(grid_quantile(levels, values, np.array([service]))[0], rel=1e-6)
+
+
+def test_a_service_level_is_met_where_units_left_need_outlast_less_than_what_they_serve():
+    levels, values = normal_curve(50, 10)
+    outlast = values - 20.0  # a unit left over may cost although the period ends without it
+    u = underage_for_service(levels, values, outlast, np.array([False]), np.array([1.0]), 0.9)
+    free = best_quantity(levels, values[0], outlast[0], u[0], 0.0, 1.0, False)
+    assert grid_cdf(levels, values, np.array([free]))[0] == pytest.approx(0.9, abs=1e-6)
+
+
+def test_the_smallest_order_is_weighed_against_what_waiting_costs():
+    levels, values = normal_curve(10, 2)
+    lot = {"u": 0.2, "o": 0.02, "smallest": 200.0, "pack": 200.0}
+    assert decide(levels, values, **lot)[1][0] == 0
+    assert decide(levels, values, **lot, waiting=5.0)[1][0] == 200
+    assert decide(levels, values, **lot, waiting=5.0)[0] == decide(levels, values, **lot)[0]
 
 
 @given(u=st.floats(0.01, 100), more=st.floats(1, 5), o=st.floats(0.01, 10), known=st.floats(0.1, 1))
@@ -151,7 +172,7 @@ def lost_sales_cost(case, corrected=True, series=600, periods=120, settled=40):
             one * 0, hand, one * 0, offsets, steps, coming.ravel(), path_nodes(), need, outlast, before,
         )  # fmt: skip
         best_orders(
-            at, need, need, np.ones(series, bool), one * p, one * h, known, one, one * 0, one, one, one, one * np.inf,
+            at, need, need, np.ones(series, bool), one * p, one * p, one * h, known, one, one * 0, one, one, one, one * np.inf,
             free, order,
         )  # fmt: skip
         hand = hand + coming[:, 0]

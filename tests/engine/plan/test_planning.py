@@ -188,9 +188,9 @@ def test_columns_agree_with_each_other(gamma_forecast, supply_of, stock_of):
     money = terms["shortage_cost"] * short + 0.02 * found.expected_leftover
     placed = found.order_quantity > 0
     assert found.expected_cost == pytest.approx(money + terms["order_cost"] * placed, rel=0.01, abs=0.01)
-    limited = np.array([m is not None for m in terms["max_stock"]])
     due = position <= found.reorder_point
-    assert (placed == due)[~limited].all()
+    assert (placed == due).all()
+    assert (found.reorder_point <= found.order_up_to).all()
 
 
 def test_stockout_service_and_zero_costs_have_sensible_answers(gamma_forecast, supply_of, stock_of):
@@ -206,6 +206,30 @@ def test_stockout_service_and_zero_costs_have_sensible_answers(gamma_forecast, s
     assert served.critical_ratio[[0, 1, 2]] == pytest.approx(0.8, abs=1e-6)
     expected = grid_quantile(*knots(forecast.levels, forecast.cumulative[:1, 0]), np.array([0.8]))[0]
     assert served.order_quantity[0] == pytest.approx(expected, abs=1)
+
+
+def test_a_service_target_does_not_refuse_lots_for_ever(gamma_forecast, supply_of, stock_of):
+    supply = supply_of(3, lead_time=0, order_cost=[50, 0, 0], moq=[0, 300, 0], holding_cost=[0.02, 0.02, 0.5])
+    supply = supply.with_columns(shortage_cost=5.0, review_period=pl.Series([1.0, 1.0, 3.0]))
+    forecast = gamma_forecast([10] * 3, 3)
+    found = plan(forecast, supply, stock_of(3), PlanSettings(service=0.9))
+    assert found.order_quantity[0] == pytest.approx(np.sqrt(2 * 50 * 10 / 0.02), abs=1)
+    assert found.order_quantity[1] == 300
+    assert (found.fill_rate > 0.95).all()
+    assert found.critical_ratio == pytest.approx(0.9, abs=1e-6)
+    stocked = plan(forecast, supply, stock_of(3, on_hand=1000), PlanSettings(service=0.9))
+    assert (stocked.order_quantity == 0).all()
+    assert (stocked.reorder_point <= stocked.order_up_to).all()
+
+
+def test_a_stock_limit_bounds_the_level_and_the_sentence_still_tells_the_best(gamma_forecast, supply_of, stock_of):
+    supply = supply_of(3, lead_time=0, max_stock=[0, 6, 8], pack_size=[1, 1, 24])
+    found = plan(gamma_forecast([10] * 3, 3), supply, stock_of(3))
+    free = plan(gamma_forecast([10], 3), supply_of(1, lead_time=0), stock_of(1))
+    assert found.order_quantity.tolist() == [0, 6, 0]
+    assert found.order_up_to.tolist() == [0, 6, 8]
+    assert found.reorder_point.tolist() == [-1, 5, -1]
+    assert all(f"best level {free.order_up_to[0]:.1f} for" in reason for reason in found.reason)
 
 
 def test_auto_gives_each_series_the_policy_that_its_terms_ask_for(gamma_forecast, supply_of, stock_of):
