@@ -203,7 +203,7 @@ def random_lead_time(
     rows = [writeable(np.broadcast_to(floats(value), shape).reshape(-1)) for value in values]
     rows.append(writeable(np.broadcast_to(weights, (*shape, times.size)).reshape(-1, times.size)))
     answers = np.empty((rows[0].size, 6))
-    of_periods(demand, times)  # refuses families that do not add up
+    of_periods(demand, 1.0)  # refuses families that do not add up
     in_threads(_mixture, (*rows, answers), demand.family, writeable(times), parallel=parallel)
     return BaseStock(*(np.ascontiguousarray(answers[:, i]).reshape(shape)[()] for i in range(6)))
 

@@ -49,7 +49,7 @@ def group(
         x = sales[i]
         if x != x:
             continue
-        if not (x >= 0.0 and x < math.inf) or x != math.floor(x):
+        if not (x >= 0.0 and x < math.inf) or x != np.floor(x):
             return -1
         at = 0
         while at < n and values[at] != x:

@@ -34,14 +34,15 @@ class Newsvendor:
 
 
 def critical_ratio(underage_cost: ArrayLike, overage_cost: ArrayLike) -> FloatArray:
-    """Return underage / (underage + overage); NaN where a cost is negative or both are 0.
+    """Return underage / (underage + overage); NaN where a cost is negative or infinite, or both are 0.
 
     >>> float(critical_ratio(0.7, 0.18).round(4))
     0.7955
     """
     under, over = floats(underage_cost), floats(overage_cost)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio: FloatArray = np.where(np.minimum(under, over) >= 0.0, under / (under + over), np.nan)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        total = under + over
+        ratio: FloatArray = np.where((np.minimum(under, over) >= 0.0) & (total < np.inf), under / total, np.nan)
     return ratio[()]
 
 

@@ -99,8 +99,8 @@ def _lots(
         if size == 0.0 or best == math.inf:
             best = max(best, moq[i])
         else:
-            least = max(math.ceil(moq[i] / size), 1.0)
-            low = max(math.floor(best / size), least) * size
+            least = max(np.ceil(moq[i] / size), 1.0)
+            low = max(np.floor(best / size), least) * size
             high = low + size
             # The cost is convex in the quantity, so the best multiple is beside the best quantity.
             best = high if lot_cost_of(high, ordering, carry) < lot_cost_of(low, ordering, carry) else low

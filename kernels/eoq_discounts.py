@@ -91,8 +91,8 @@ def _rows(
             for step in range(2):
                 candidate = max(best, low)
                 if size > 0.0:
-                    least = size * max(math.ceil(low / size), 1.0)
-                    candidate = max(size * (math.floor(best / size) + step), least)
+                    least = size * max(np.ceil(low / size), 1.0)
+                    candidate = max(size * (np.floor(best / size) + step), least)
                 if candidate >= high or (candidate == 0.0 and setup[s] + fixed > 0.0):
                     continue
                 total = cost_in_region(candidate, setup[s], demand[s], rate[s], price, fixed)

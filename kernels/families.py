@@ -15,6 +15,8 @@ standard deviation, a variance below the mean of a negative binomial, NaN) give 
 
 import math
 
+import numpy as np
+
 from fullshelf.kernels.compile import core
 from fullshelf.kernels.gamma import gamma_losses, gamma_quantile, gamma_second_losses
 from fullshelf.kernels.incomplete_gamma import gamma_mass, gamma_tails
@@ -218,10 +220,10 @@ def losses(family: int, a: float, b: float, x: float) -> tuple[float, float]:
         return b * normal_loss(z), b * normal_loss(-z)
     below, above = tails(family, a, b, x)
     if family == POISSON or (family == NEGATIVE_BINOMIAL and b - a < 1e-14 * a):
-        return poisson_losses(x, a, poisson_mass(math.floor(x), a), below, above)
+        return poisson_losses(x, a, poisson_mass(np.floor(x), a), below, above)
     if family == NEGATIVE_BINOMIAL:
         extra = (b - a) / a
-        return negative_binomial_losses(x, a, extra, negative_binomial_mass(math.floor(x), a, extra), below, above)
+        return negative_binomial_losses(x, a, extra, negative_binomial_mass(np.floor(x), a, extra), below, above)
     return continuous_losses(family, a, b, x, below, above)
 
 
@@ -236,7 +238,7 @@ def second_losses(family: int, a: float, b: float, x: float) -> tuple[float, flo
     if kind == INVALID or not abs(x) < math.inf:
         return math.nan, math.nan
     discrete = family in (POISSON, NEGATIVE_BINOMIAL)
-    if discrete and x != math.floor(x):
+    if discrete and x != np.floor(x):
         return math.nan, math.nan
     if kind == CERTAIN:
         gap = mean_of(family, a, b) - x

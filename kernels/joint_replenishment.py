@@ -62,7 +62,7 @@ def silver(shared: float, single: FloatArray, carry: FloatArray, multiples: Floa
         multiples[n] = 0.0
         if carry[n] > 0.0:
             ratio = single[n] / carry[n] * (carry[lead] / (shared + single[lead]))
-            multiples[n] = 1.0 if n == lead else max(math.floor(math.sqrt(ratio) + 0.5), 1.0)
+            multiples[n] = 1.0 if n == lead else max(np.floor(math.sqrt(ratio) + 0.5), 1.0)
 
 
 @core

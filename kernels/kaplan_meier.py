@@ -30,13 +30,17 @@ class KaplanMeier:
     survival: FloatArray
 
     def quantile(self, level: ArrayLike) -> FloatArray:
-        """Return the smallest value with P(X <= value) >= level; `level` a scalar or of the shape of the leading axes.
+        """Return the smallest value with P(X <= value) >= level; `level` broadcasts against the leading axes.
 
         NaN where even the largest value has too low a probability, for it was a lower bound only.
+
+        >>> kaplan_meier([2, 3, 4, 5, 6], [0, 0, 0, 0, 1]).quantile([0.2, 0.5, 0.9]).tolist()
+        [2.0, 4.0, nan]
         """
         reached = self.survival <= 1.0 - floats(level)[..., None] + 1e-12
         first = np.argmax(reached, axis=-1)
-        found = np.take_along_axis(self.values, first[..., None], axis=-1)[..., 0]
+        values = np.broadcast_to(self.values, reached.shape)
+        found = np.take_along_axis(values, first[..., None], axis=-1)[..., 0]
         answer: FloatArray = np.where(reached.any(axis=-1), found, np.nan)
         return answer[()]
 

@@ -27,7 +27,7 @@ def _window(mean: float, variance: float) -> tuple[int, NDArray[np.float64]]:
     """
     extra = max((variance - mean) / mean, 0.0)
     share = 1.0 / (1.0 + extra)
-    mode = 1.0 * math.floor(max(mean - extra, 0.0))
+    mode = 1.0 * np.floor(max(mean - extra, 0.0))
     low, mass = mode, 1.0
     while low > 0.0 and mass > _SMALLEST:
         mass *= low / ((mean + extra * (low - 1.0)) * share)

@@ -7,6 +7,8 @@ the form for arrays; a mean or a dispersion of 0 is handled there.
 
 import math
 
+import numpy as np
+
 from fullshelf.kernels.compile import core
 from fullshelf.kernels.special import SQRT_TWO_PI, divergence, normal_quantile, stirling_error
 
@@ -18,11 +20,13 @@ __all__ = [
     "negative_binomial_tails",
 ]
 
+ENDLESS = 1e100  # beyond it intermediate results overflow, and no probability is left
+
 
 @core
 def negative_binomial_mass(k: float, mean: float, extra: float) -> float:
     """Return P(X = k); 0 where k is negative or no integer."""
-    if k < 0.0 or k != math.floor(k) or k == math.inf:
+    if k < 0.0 or k != np.floor(k) or k > ENDLESS:
         return 0.0
     if k == 0.0:
         return math.exp(-mean * math.log1p(extra) / extra)
@@ -68,6 +72,19 @@ def beta_fraction(a: float, b: float, x: float) -> float:
 
 
 @core
+def _above(k: float, mean: float, extra: float) -> float:
+    """Return P(X > k) where demand is 0 all but always: P(X > 0) less what lies in 1 ... k, which cancels little."""
+    ratio = 1.0 / (1.0 + extra)
+    none = -mean * math.log1p(extra) / extra
+    total = -math.expm1(none)
+    mass = math.exp(none)
+    for j in range(int(k)):
+        mass *= (mean + extra * j) * ratio / (j + 1.0)
+        total -= mass
+    return max(total, 0.0)
+
+
+@core
 def negative_binomial_tails(k: float, mean: float, extra: float) -> tuple[float, float]:
     """Return P(X <= k) and P(X > k) for any real k, the smaller of the two to nearly full relative precision.
 
@@ -76,9 +93,9 @@ def negative_binomial_tails(k: float, mean: float, extra: float) -> tuple[float,
     """
     if k < 0.0:
         return 0.0, 1.0
-    if k == math.inf:
+    if k > ENDLESS:
         return 1.0, 0.0
-    k = float(math.floor(k))
+    k = float(np.floor(k))
     mass = negative_binomial_mass(k, mean, extra)
     size = mean / extra
     p = 1.0 / (1.0 + extra)
@@ -92,7 +109,7 @@ def negative_binomial_tails(k: float, mean: float, extra: float) -> tuple[float,
                 total += term
                 j -= 1.0
             below = min(mass * total, 1.0)
-            return below, 1.0 - below
+            return below, 1.0 - below if below < 0.99 else _above(k, mean, extra)
     elif extra < 1.0:
         total = 0.0
         term = 1.0
@@ -105,7 +122,7 @@ def negative_binomial_tails(k: float, mean: float, extra: float) -> tuple[float,
         return 1.0 - above, above
     if p < (size + 1.0) / (size + k + 3.0):
         below = min(mass * (mean + extra * k) * p / size * beta_fraction(size, k + 1.0, p), 1.0)
-        return below, 1.0 - below
+        return below, 1.0 - below if below < 0.99 or k > 5000.0 else _above(k, mean, extra)
     above = min(mass * (mean + extra * k) * p / (k + 1.0) * beta_fraction(k + 1.0, size, extra * p), 1.0)
     return 1.0 - above, above
 
@@ -137,11 +154,11 @@ def negative_binomial_quantile(p: float, q: float, mean: float, extra: float) ->
             return k, mass, total, 1.0 - total
     z = normal_quantile(p, q)
     skewed = (1.0 + 2.0 * extra) / sd * (z * z - 1.0) / 6.0
-    k = float(max(math.floor(mean + sd * (z + skewed)), 0))
+    k = float(max(np.floor(mean + sd * (z + skewed)), 0))
     # Bracket: P(X <= low) < p <= P(X <= high).
     low = -1.0
     high = math.inf
-    stride = 1.0 + float(math.floor(0.05 * sd))
+    stride = 1.0 + float(np.floor(0.05 * sd))
     while high - low > 8.0:
         below, above = negative_binomial_tails(k, mean, extra)
         enough = below >= p if p <= q else above <= q
@@ -156,7 +173,7 @@ def negative_binomial_quantile(p: float, q: float, mean: float, extra: float) ->
             k = high - stride
             stride *= 2.0
         else:
-            k = float(math.floor(0.5 * (low + high)))
+            k = float(np.floor(0.5 * (low + high)))
     if p <= q:
         k = max(low, 0.0)
         below, above = negative_binomial_tails(k, mean, extra)
@@ -187,7 +204,7 @@ def negative_binomial_losses(
     """
     if k < 0.0:
         return mean - k, 0.0
-    edge = (mean + extra * math.floor(k)) * mass
+    edge = (mean + extra * np.floor(k)) * mass
     return max((mean - k) * above + edge, 0.0), max((k - mean) * below + edge, 0.0)
 
 

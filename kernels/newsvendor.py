@@ -5,8 +5,9 @@ stock is the smallest x with P(X <= x) >= underage / (underage + overage), the c
 Marschak 1951; Silver, Pyke and Thomas, Inventory and Production Management, 4th ed., section 9.2).
 
 All functions take scalars or arrays over SKUs, which broadcast. A SKU without an answer gets NaN and harms no other: a
-negative cost, both costs 0, parameters that no distribution has. An overage cost of 0 asks for the highest possible
-demand (inf where there is none), an underage cost of 0 for the lowest (-inf of the normal distribution, else 0).
+negative or infinite cost, both costs 0, parameters that no distribution has. An overage cost of 0 asks for the highest
+possible demand (inf where there is none), an underage cost of 0 for the lowest (-inf of the normal distribution, else
+0).
 
 >>> answer = normal(mean=50, sd=8, underage_cost=0.70, overage_cost=0.18)  # Snyder and Shen, 2nd ed., example 4.3
 >>> float(answer.quantity.round(4)), float(answer.cost.round(4))
@@ -70,7 +71,7 @@ def _optimal(
 ) -> None:
     for i in range(a.size):
         cu, co = under[i], over[i]
-        if not min(cu, co) >= 0.0:
+        if not (min(cu, co) >= 0.0 and cu + co < math.inf):
             ratio[i] = quantity[i] = shortage[i] = leftover[i] = cost[i] = math.nan
             continue
         ratio[i] = cu / (cu + co)
@@ -286,7 +287,7 @@ def distribution_free(mean: ArrayLike, sd: ArrayLike, underage_cost: ArrayLike, 
     mean, sd = floats(mean), floats(sd)
     under, over = floats(underage_cost), floats(overage_cost)
     ratio = critical_ratio(under, over)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         step = 0.5 * (np.sqrt(under / over) - np.sqrt(over / under))
         quantity = np.where(under * mean * mean > over * sd * sd, mean + np.where(sd > 0.0, sd * step, 0.0), 0.0)
         quantity = np.where((mean >= 0.0) & (sd >= 0.0) & np.isfinite(ratio), quantity, np.nan)
@@ -295,4 +296,6 @@ def distribution_free(mean: ArrayLike, sd: ArrayLike, underage_cost: ArrayLike, 
         far = np.hypot(sd, gap)
         short = np.where(quantity == 0.0, mean, 0.5 * np.where(gap > 0.0, sd * sd / (far + gap), far - gap))
         left = np.where(quantity == 0.0, 0.0, 0.5 * np.where(gap < 0.0, sd * sd / (far - gap), far + gap))
-    return Newsvendor(quantity[()], ratio, under * short + over * left, short[()], left[()])
+        money = np.where(under > 0.0, under * short, 0.0) + np.where(over > 0.0, over * left, 0.0)
+        money = np.where(np.isnan(quantity), np.nan, money)
+    return Newsvendor(quantity[()], ratio, money[()], short[()], left[()])

@@ -59,7 +59,7 @@ def normal_lanes(
         )
         for i in range(n):
             total = cu[i] + co[i]
-            valid = min(cu[i], co[i]) >= 0.0
+            valid = min(cu[i], co[i]) >= 0.0 and total < np.inf
             p[i] = cu[i] / total if valid else np.nan
             upper[i] = co[i] / total
         for i in range(n):
@@ -71,17 +71,20 @@ def normal_lanes(
             exponent[i] = -0.5 * z[i] * z[i]
         lane_exp(exponent, work, work_bits, pdf, n)
         for i in range(n):
-            q_out[i] = m[i] + s[i] * z[i] if s[i] > 0.0 else (m[i] + 0.0 * p[i] if s[i] == 0.0 else np.nan)
+            q_out[i] = m[i] + s[i] * z[i] if s[i] > 0.0 else m[i] + 0.0 * p[i]
         for i in range(n):
             pdf[i] = pdf[i] / ROOT_TWO_PI
         for i in range(n):
             lost = s[i] * max(pdf[i] - z[i] * upper[i], 0.0)
-            short[i] = lost if tail[i] > 0.0 else (0.0 if upper[i] == 0.0 else np.inf)
+            short[i] = lost if tail[i] > 0.0 else (0.0 if upper[i] == 0.0 or s[i] == 0.0 else np.inf)
         for i in range(n):
             kept = s[i] * max(pdf[i] + z[i] * p[i], 0.0)
-            left[i] = kept if tail[i] > 0.0 else (0.0 if p[i] == 0.0 else np.inf)
+            left[i] = kept if tail[i] > 0.0 else (0.0 if p[i] == 0.0 or s[i] == 0.0 else np.inf)
         for i in range(n):
             money[i] = (cu[i] + co[i]) * s[i] * pdf[i]
+        for i in range(n):
+            if not (abs(m[i]) < np.inf and 0.0 <= s[i] < np.inf and p[i] >= 0.0):
+                q_out[i] = short[i] = left[i] = money[i] = np.nan
 
 
 # Where the walk keeps its lanes, all in one array: the compiler then knows how far apart they lie, hence that they do
@@ -160,7 +163,7 @@ def poisson_chunks(
             cost[start:stop],
         )
         for i in range(n):
-            p[i] = cu[i] / (cu[i] + co[i]) if min(cu[i], co[i]) >= 0.0 else np.nan
+            p[i] = cu[i] / (cu[i] + co[i]) if min(cu[i], co[i]) >= 0.0 and cu[i] + co[i] < np.inf else np.nan
         for i in range(n):
             # A mean that is not walked waits for the scalar core: its target is reached at once.
             lanes[TARGET + i] = p[i] if m[i] <= WALK else 0.0

@@ -91,9 +91,9 @@ def _lots(
         leftover[i] = left
         room = max_stock[i] - stock
         if size > 0.0:
-            least = size * max(math.ceil(moq[i] / size), 1.0)
-            most = size * math.floor(room / size) if room < math.inf else math.inf
-            first = size * math.floor(wanted / size) if abs(wanted) < math.inf else wanted
+            least = size * max(np.ceil(moq[i] / size), 1.0)
+            most = size * np.floor(room / size) if room < math.inf else math.inf
+            first = size * np.floor(wanted / size) if abs(wanted) < math.inf else wanted
         else:
             least, most, first = moq[i], room, wanted
         tried = 0.0
@@ -184,12 +184,13 @@ def _levels(
         if cu == 0.0:
             point[i] = -math.inf if best == best else math.nan
             continue
-        if not abs(best) < math.inf:
+        if best != best or order_cost[i] == math.inf:
+            point[i] = -math.inf if best == best else math.nan
             continue
-        if order_cost[i] == 0.0 and not whole:
+        if order_cost[i] == 0.0 and (best == math.inf or not whole):
             point[i] = best
             continue
-        target = cu * short + co * left + order_cost[i]
+        target = cu * short + (co * left if co > 0.0 else 0.0) + order_cost[i]
         # G(y) >= cu (mean - y) puts the answer above `low`, and G falls up to `best`, a convex curve: Newton's steps
         # from the left stay on the left of the answer.
         y = min(mean_of(family, a[i], b[i]) - target / cu, best)
@@ -205,7 +206,7 @@ def _levels(
             y = following
         if whole:
             # The last whole stock where ordering pays, G(y) > target.
-            y = min(math.ceil(y), best)
+            y = min(np.ceil(y), best)
             while expected_cost(family, a[i], b[i], y, cu, co) <= target:
                 y -= 1.0
             while y + 1.0 <= best and expected_cost(family, a[i], b[i], y + 1.0, cu, co) > target:
@@ -225,7 +226,9 @@ def order_levels(
 
     The level S is the newsvendor's quantity, the reorder point s the largest stock with G(s) >= G(S) + order cost (of
     discrete demand the largest whole stock with G(s) > G(S) + order cost, which is S - 1 or less): Scarf 1960, one
-    period. An underage cost of 0 never orders: s = -inf.
+    period. An underage cost of 0 or an infinite order cost never orders: s = -inf. An overage cost of 0 orders up to
+    the highest possible demand, inf where there is none. NaN for a negative or infinite cost, two costs of 0, or
+    parameters that no distribution has.
 
     >>> levels = order_levels(Demand.normal(50, 8), 0.70, 0.18, order_cost=2.0)
     >>> float(levels.reorder_point.round(4)), float(levels.order_up_to.round(4))

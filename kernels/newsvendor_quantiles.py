@@ -65,7 +65,7 @@ def quantile_grid(
     ratio = critical_ratio(under, over)
     with np.errstate(invalid="ignore"):
         known = np.isfinite(ratio) & np.isfinite(rows).all(axis=1)
-    rows[~known] = 0.0
+    rows[~known] = under[~known] = over[~known] = 0.0
     corners, curves = knots(at, rows)
     quantity, short, mean = np.empty(under.size), np.empty(under.size), np.empty(under.size)
 

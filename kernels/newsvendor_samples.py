@@ -25,7 +25,7 @@ def _rows(values: FloatArray, weights: FloatArray, under: FloatArray, over: Floa
         for i in range(n):
             total += weight[i]
         cu, co = under[s], over[s]
-        if n == 0 or not min(cu, co) >= 0.0 or cu + co == 0.0:
+        if n == 0 or not (min(cu, co) >= 0.0 and 0.0 < cu + co < math.inf):
             answers[0, s] = answers[1, s] = answers[2, s] = math.nan
             continue
         # The smallest value whose share reaches the ratio, compared in products: 19 of 20 must reach 19 / (19 + 1).

@@ -122,7 +122,8 @@ def underage_for_service(
 @loop
 def best_orders(
     levels: Array, need: Array, outlast: Array, same: Flags, underage: Array, waiting: Array, outlast_cost: Array,
-    known: Array, carry: Array, price: Array, pack: Array, smallest: Array, trial: Array, most: Array, free: Array, quantity: Array,
+    known: Array, carry: Array, price: Array, pack: Array, smallest: Array, trial: Array, most: Array, free: Array,
+    quantity: Array,
 ) -> None:  # fmt: skip
     """Fill `free` (S,), the best order without packs (negative = too much stock), and `quantity` (S,) in whole packs.
 

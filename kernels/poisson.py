@@ -20,7 +20,7 @@ RECIPROCALS = 1.0 / np.maximum(np.arange(4 * WALK + 8), 1.0)
 @core
 def poisson_mass(k: float, mean: float) -> float:
     """Return P(X = k) for mean > 0; 0 where k is negative or no integer."""
-    if k < 0.0 or k != math.floor(k) or k == math.inf:
+    if k < 0.0 or k != np.floor(k) or k == math.inf:
         return 0.0
     return math.exp(-mean) if k == 0.0 else gamma_mass(k, mean)
 
@@ -30,7 +30,7 @@ def poisson_tails(k: float, mean: float) -> tuple[float, float]:
     """Return P(X <= k) and P(X > k) for any real k and mean > 0."""
     if k < 0.0:
         return 0.0, 1.0
-    above, below = gamma_tails(math.floor(k) + 1.0, mean)
+    above, below = gamma_tails(np.floor(k) + 1.0, mean)
     return below, above
 
 
@@ -74,7 +74,7 @@ def poisson_quantile(p: float, q: float, mean: float) -> tuple[float, float, flo
     guess = mean + root * z + (z * z - 1.0) / 6.0 + (z - z * z * z) / (72.0 * root)
     stride = 1.0
     if p <= q:
-        k_real = max(math.floor(guess) - 1.0, 0.0)
+        k_real = max(np.floor(guess) - 1.0, 0.0)
         below, above = poisson_tails(k_real, mean)
         while below >= p and k_real > 0.0:
             k_real = max(k_real - stride, 0.0)
@@ -86,7 +86,7 @@ def poisson_quantile(p: float, q: float, mean: float) -> tuple[float, float, flo
             mass *= mean / k_real
             below += mass
         return k_real, mass, below, 1.0 - below
-    k_real = max(math.ceil(guess) + 1.0, 0.0)
+    k_real = max(np.ceil(guess) + 1.0, 0.0)
     below, above = poisson_tails(k_real, mean)
     while above > q:
         k_real += stride

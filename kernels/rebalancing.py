@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from fullshelf.kernels.blocks import FloatArray, over_blocks
@@ -78,11 +79,11 @@ def _transfers(
                 f1, p1, q1, s1, cu1, co1 = there, a2[i], b2[i], stock2[i], under2[i], over2[i]
                 f2, p2, q2, s2, cu2, co2 = here, a1[i], b1[i], stock1[i], under1[i], over1[i]
             low = 0.0
-            high = max(math.floor(s1) if whole else s1, 0.0)
+            high = max(np.floor(s1) if whole else s1, 0.0)
             rounds = 0
             while high > low and rounds < 200:
                 rounds += 1
-                middle = math.ceil(0.5 * (low + high)) if whole else 0.5 * (low + high)
+                middle = np.ceil(0.5 * (low + high)) if whole else 0.5 * (low + high)
                 if not whole and (middle <= low or middle >= high):
                     break
                 # Whole units: does the middle-th unit pay? Else: does moving more than the middle pay?

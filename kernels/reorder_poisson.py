@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from fullshelf.kernels.blocks import FloatArray
 from fullshelf.kernels.compile import core, loop
 from fullshelf.kernels.poisson import (
@@ -109,7 +111,7 @@ def poisson_costs(
     for i in range(rate.size):
         r, q = point[i], quantity[i]
         cost[i] = math.nan
-        whole = r == math.floor(r) and q == math.floor(q) and q >= 1.0 and abs(r) < math.inf and q < math.inf
+        whole = r == np.floor(r) and q == np.floor(q) and q >= 1.0 and abs(r) < math.inf and q < math.inf
         if not (whole and valid(rate[i], lead_time[i], holding[i], shortage[i], ordering[i])):
             continue
         mean = rate[i] * lead_time[i]

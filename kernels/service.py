@@ -64,9 +64,9 @@ def safety_stock(sd: ArrayLike, cycle_service: ArrayLike) -> SafetyStock:
     1163.1
     """
     factor = safety_factor(cycle_service)
-    deviation = floats(sd)
+    deviation, cycle = floats(sd), np.where(np.isnan(factor), np.nan, 0.0)
     with np.errstate(invalid="ignore"):
-        units = np.where(deviation > 0.0, factor * deviation, np.where(deviation == 0.0, 0.0 * factor, np.nan))
+        units = np.where(deviation > 0.0, factor * deviation, np.where(deviation == 0.0, 0.0 * cycle, np.nan))
     return SafetyStock(factor, units[()])
 
 
@@ -179,7 +179,7 @@ def _fill(family: int, a: FloatArray, b: FloatArray, fill: FloatArray, stock: Fl
         stock[i] = math.nan
         if not (spread(family, a[i], b[i]) >= 0 and mean >= 0.0 and 0.0 <= fill[i] <= 1.0):
             continue
-        if mean == 0.0 or fill[i] == 0.0:
+        if mean == 0.0:
             stock[i] = 0.0
             continue
         if fill[i] == 1.0:
@@ -195,10 +195,10 @@ def _fill(family: int, a: FloatArray, b: FloatArray, fill: FloatArray, stock: Fl
                 break
             x += gap / above
         if family in (POISSON, NEGATIVE_BINOMIAL):
-            x = float(math.ceil(x - 1e-9))
+            x = float(np.ceil(x - 1e-9))
             while losses(family, a[i], b[i], x)[0] > target * (1.0 + 1e-12):
                 x += 1.0
-        stock[i] = x
+        stock[i] = x + 0.0  # no -0
 
 
 def fill_rate_stock(demand: Demand, fill_rate: ArrayLike, *, parallel: bool = False) -> FloatArray:

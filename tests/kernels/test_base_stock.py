@@ -111,3 +111,13 @@ def test_calls_that_make_no_sense_are_refused() -> None:
         random_lead_time(Demand.poisson(5), [1, 2], [0.5, 0.6], 1, 9)
     with pytest.raises(ValueError, match="got shapes"):
         random_lead_time(Demand.poisson(5), [1, 2], [1.0], 1, 9)
+
+
+def test_random_lead_times_are_solved_for_many_skus_at_once():
+    demand = Demand.poisson([0.8, 5.0, 0.0])
+    times, weights = [2, 6], [0.5, 0.5]
+    together = random_lead_time(demand, times, weights, 1, 9)
+    for s, mean in enumerate([0.8, 5.0, 0.0]):
+        alone = random_lead_time(Demand.poisson(mean), times, weights, 1, 9)
+        assert together.order_up_to[s] == alone.order_up_to
+        assert together.cost[s] == alone.cost

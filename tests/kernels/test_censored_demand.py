@@ -112,3 +112,15 @@ def test_the_product_limit_matches_its_definition(sales, level):
 def test_products_are_estimated_side_by_side():
     estimate = kaplan_meier([[1.0, 2.0, np.nan], [5.0, np.nan, np.nan]], [[0, 0, 0], [1, 0, 0]])
     np.testing.assert_array_equal(estimate.quantile([0.5, 0.5]), [1.0, np.nan])
+
+
+def test_kaplan_meier_quantiles_of_several_levels_are_those_of_each():
+    sales = np.array([[2, 3, 4, 5, 6.0], [1, 1, 2, np.nan, np.nan]])
+    estimate = kaplan_meier(sales, [[0, 0, 0, 0, 1], [0, 0, 0, 0, 0]])
+    levels = np.array([0.1, 0.5, 0.7, 0.9])
+    together = estimate.quantile(levels[:, None])
+    assert together.shape == (4, 2)
+    for row, level in zip(together, levels, strict=True):
+        np.testing.assert_array_equal(row, estimate.quantile(level))
+    assert np.isnan(together[3, 0])
+    assert together[:, 1].tolist() == [1, 1, 2, 2]

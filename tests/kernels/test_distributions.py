@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.special as sp
 import scipy.stats as st
 from hypothesis import given, settings
 from hypothesis import strategies as some
@@ -182,3 +183,27 @@ def test_the_number_of_threads_and_the_neighbours_change_no_bit():
     order = rng.permutation(mean.size)
     np.testing.assert_array_equal(serial[order], Demand.poisson(mean[order]).quantile(levels[order]))
     assert serial[123] == Demand.poisson(mean[123]).quantile(levels[123])
+
+
+def test_small_upper_probabilities_of_rarely_sold_items_keep_their_digits():
+    for mean, dispersion, units in [(1e-8, 1e4, 1), (1e-8, 1e8, 2), (0.01, 1e8, 1000), (0.01, 50.0, 10)]:
+        size, p = mean / (dispersion - 1.0), 1.0 / dispersion
+        # P(X > k) added up downwards from where nothing is left, in logarithms
+        k = np.arange(units + 1.0, units + 60.0 * dispersion + 60.0) if dispersion < 1e5 else None
+        if k is not None:
+            logs = sp.gammaln(size + k) - sp.gammaln(size) - sp.gammaln(k + 1) + size * np.log(p) + k * np.log1p(-p)
+            expected = np.exp(logs)[::-1].sum()
+        else:
+            below = np.arange(1.0, units + 1.0)
+            logs = sp.gammaln(size + below) - sp.gammaln(size) - sp.gammaln(below + 1)
+            some = -np.expm1(size * np.log(p))
+            expected = some - np.exp(logs + size * np.log(p) + below * np.log1p(-p)).sum()
+        found = Demand.negative_binomial(mean, mean * dispersion).sf(units)
+        assert found == pytest.approx(expected, rel=1e-7)
+
+
+@pytest.mark.parametrize("units", [1e19, 1e200, 1e300, np.inf])
+def test_a_stock_beyond_all_counts_is_enough(units):
+    for demand in (Demand.poisson(5), Demand.negative_binomial(5, 15)):
+        assert (demand.cdf(units), demand.sf(units), demand.density(units), demand.loss(units)) == (1, 0, 0, 0)
+        assert demand.leftover(units) == pytest.approx(units)

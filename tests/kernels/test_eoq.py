@@ -179,3 +179,10 @@ def test_yield_lots_minimise_the_average_over_outcomes():
     assert np.isnan(additive_yield(1.0, 1.0, [0.0, -1.0], 0.0, 1.0)[0]).all()
     assert np.isnan(multiplicative_yield(1.0, 1.0, 1.0, [0.0, -0.5], 0.1)[0]).all()
     assert additive_yield(1.0, 1.0, 2.0, 100.0, 1.0)[0] == 0.0
+
+
+def test_a_least_order_beyond_all_counts_is_kept():
+    for moq in (1e19, 1e25):
+        assert economic_order_quantity(8, 1300, 0.225, pack_size=7, moq=moq).quantity == pytest.approx(moq)
+        lot = all_units_discount(8, 1300, 0.3, [0, 400], [0.75, 0.72], pack_size=7, moq=moq)
+        assert lot.quantity == pytest.approx(moq)

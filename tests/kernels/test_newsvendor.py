@@ -291,3 +291,33 @@ def test_many_threads_give_the_same_bits():
         serial, threaded = (newsvendor.optimal(demand, under, 1.0, parallel=parallel) for parallel in (False, True))
         np.testing.assert_array_equal(serial.quantity, threaded.quantity)
         np.testing.assert_array_equal(serial.cost, threaded.cost)
+
+
+INFINITE_OR_WRONG = [(np.inf, 1.0), (1.0, np.inf), (1e308, 1e308), (-1.0, 2.0), (0.0, 0.0), (np.nan, 1.0)]
+
+
+@pytest.mark.parametrize("costs", INFINITE_OR_WRONG)
+def test_costs_without_an_answer_give_nan_whatever_the_demand(costs):
+    demands = [Demand.normal(50, 8), Demand.poisson(5), Demand.poisson(500), Demand.negative_binomial(5, 15)]
+    demands += [Demand.gamma(5, 2), Demand.lognormal(1, 1), Demand.uniform(0, 10)]
+    answers = [newsvendor.optimal(demand, *costs) for demand in demands]
+    answers += [newsvendor.empirical([1, 2, 3], *costs), newsvendor.quantile_grid([0.1, 0.9], [1, 2], *costs)]
+    answers += [newsvendor.distribution_free(50, 8, *costs)]
+    for answer in answers:
+        found = [
+            answer.quantity,
+            answer.critical_ratio,
+            answer.cost,
+            answer.expected_shortage,
+            answer.expected_leftover,
+        ]
+        assert np.isnan(found).all()
+
+
+def test_a_normal_demand_that_is_none_has_nan_in_all_results_and_a_certain_one_no_cost():
+    bad = newsvendor.normal([np.nan, np.inf, 5, 5], [8, 8, -1, np.nan], 3, 1)
+    for values in (bad.quantity, bad.cost, bad.expected_shortage, bad.expected_leftover):
+        assert np.isnan(values).all()
+    for costs in [(1, 0), (0, 1), (3, 1)]:
+        sure = newsvendor.normal(50, 0, *costs)
+        assert (sure.quantity, sure.cost, sure.expected_shortage, sure.expected_leftover) == (50, 0, 0, 0)

@@ -104,3 +104,23 @@ def test_shortages_that_cost_nothing_are_never_ordered_for():
     levels = newsvendor.order_levels(Demand.poisson([4.0, 4.0]), [0.0, 3.0], 1.0, 2.0)
     assert levels.reorder_point[0] == -np.inf
     assert np.isnan(newsvendor.order_levels(Demand.poisson(4.0), 1.0, -1.0, 2.0).reorder_point)
+
+
+@pytest.mark.parametrize("order_cost", [0.0, 5.0, np.inf])
+def test_stock_that_costs_nothing_to_hold_is_ordered_without_end_where_the_order_pays(order_cost):
+    for demand in (Demand.poisson(20), Demand.normal(20, 5), Demand.gamma(20, 20)):
+        levels = newsvendor.order_levels(demand, 1.0, 0.0, order_cost)
+        assert levels.order_up_to == np.inf
+        if 0.0 < order_cost < np.inf:  # G(s) = E[(X - s)+] there
+            s = levels.reorder_point
+            if demand.discrete:
+                assert demand.loss(s) > order_cost >= demand.loss(s + 1)
+            else:
+                assert demand.loss(s) == pytest.approx(order_cost)
+        else:
+            assert levels.reorder_point == (np.inf if order_cost == 0 else -np.inf)
+
+
+@pytest.mark.parametrize("moq", [1e19, 1e25, 1e300])
+def test_a_least_order_beyond_all_counts_is_not_ordered(moq):
+    assert newsvendor.lot_order(Demand.poisson(20), 9, 1, moq=moq, pack_size=7).order_quantity == 0

@@ -172,8 +172,8 @@ def lost_sales_cost(case, corrected=True, series=600, periods=120, settled=40):
             one * 0, hand, one * 0, offsets, steps, coming.ravel(), path_nodes(), need, outlast, before,
         )  # fmt: skip
         best_orders(
-            at, need, need, np.ones(series, bool), one * p, one * p, one * h, known, one, one * 0, one, one, one, one * np.inf,
-            free, order,
+            at, need, need, np.ones(series, bool), one * p, one * p, one * h, known, one, one * 0, one, one, one,
+            one * np.inf, free, order,
         )  # fmt: skip
         hand = hand + coming[:, 0]
         coming = np.column_stack([coming[:, 1:], order])

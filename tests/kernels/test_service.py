@@ -158,3 +158,14 @@ def test_the_inverse_of_a_loss_agrees_with_a_root_finder():
         assert fill_rate_safety_stock(1 - target / 100, 100.0, 1.0).factor == pytest.approx(
             root, abs=2e-4 if target < 1e-9 else 1e-8
         )
+
+
+def test_certain_demand_needs_no_safety_stock_whatever_the_promise():
+    assert safety_stock(0.0, [0.0, 0.5, 1.0]).units.tolist() == [0.0, 0.0, 0.0]
+    assert np.isnan(safety_stock([0.0, -1.0], [np.nan, 0.5]).units).all()
+
+
+def test_a_fill_rate_of_zero_is_kept_with_returns_as_well():
+    stock = fill_rate_stock(Demand.normal(50, 20), 0.0)
+    assert service_levels(Demand.normal(50, 20), stock).fill_rate == pytest.approx(0.0, abs=1e-12)
+    assert [float(fill_rate_stock(demand, 0.0)) for demand in (Demand.poisson(5), Demand.gamma(5, 3))] == [0.0, 0.0]
