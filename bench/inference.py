@@ -21,7 +21,7 @@ from fullshelf.bench.result import OURS, Report, Row
 from fullshelf.bench.timing import Timing, measure
 from fullshelf.engine.calendar import Period
 from fullshelf.engine.models.demand_lm.serving import DemandLMServer
-from fullshelf.engine.models.demand_lm.windows import contexts, rows_of
+from fullshelf.engine.models.demand_lm.windows import GPU_POSITIONS, POSITIONS, contexts, rows_of
 from fullshelf.engine.panel import Panel
 
 CONTEXTS = (64, 512, 2048)  # days
@@ -58,7 +58,7 @@ def measure_inference(
     ceiling = {dtype: _matmul_rate(server.device, dtype) for dtype in peers}
     rows: list[Row] = []
     for C in sizes:
-        fixed = rows_of(contexts(Period.DAY, C)[-1])
+        fixed = rows_of(contexts(Period.DAY, C)[-1], GPU_POSITIONS if on_gpu else POSITIONS)
         for count in batches:
             S = fixed * count
             say(f"context {C}: {S} series")

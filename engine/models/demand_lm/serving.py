@@ -7,6 +7,7 @@ second), tokens and heads in float32. A batch that does not fit on a GPU is halv
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from torch import Tensor
 from fullshelf.engine.models.demand_lm.batch import ContextBatch
 from fullshelf.engine.models.demand_lm.continuation import predict
 from fullshelf.engine.models.demand_lm.modeling import DemandLM
-from fullshelf.engine.models.demand_lm.windows import windows
+from fullshelf.engine.models.demand_lm.windows import GPU_POSITIONS, POSITIONS, Window, windows
 from fullshelf.engine.models.weights import load_pretrained
 from fullshelf.engine.panel import KnownAhead, Panel
 
@@ -46,7 +47,10 @@ class DemandLMServer:
         self, panel: Panel, ahead: KnownAhead | None, horizon: int, wanted: NDArray[np.int64]
     ) -> Iterator[Part]:
         """Yield rows of the panel with their quantiles and totals (n, H, Q), until all of `wanted` are answered."""
-        for window in windows(panel, ahead, horizon, int(self.model.config.context), wanted):
+        on_gpu = self.device.type == "cuda"
+        size = GPU_POSITIONS if on_gpu else POSITIONS
+        batches = windows(panel, ahead, horizon, int(self.model.config.context), wanted, size)
+        for window in _prepared(batches) if on_gpu else batches:
             quantiles, totals = self._predict(_on(window.batch, self.device))
             n = window.rows.size
             yield window.rows, quantiles[:n].cpu().numpy(), totals[:n].cpu().numpy()
@@ -61,6 +65,15 @@ class DemandLMServer:
             torch.cuda.empty_cache()
         halves = [self._predict(_rows(batch, part)) for part in (slice(0, B // 2), slice(B // 2, B))]
         return torch.cat([q for q, _ in halves]), torch.cat([total for _, total in halves])
+
+
+def _prepared(batches: Iterator[Window]) -> Iterator[Window]:
+    """Yield the same batches, each made while the one before it is worked on."""
+    with ThreadPoolExecutor(1, thread_name_prefix="windows") as pool:
+        coming = pool.submit(next, batches, None)
+        while (window := coming.result()) is not None:
+            coming = pool.submit(next, batches, None)
+            yield window
 
 
 def _multiplies_bf16(device: torch.device) -> bool:

@@ -22,8 +22,9 @@ from fullshelf.engine.panel import KnownAhead, Panel
 
 Single = NDArray[np.float32]
 CONTEXTS = (64, 128, 256, 512, 1024, 2048)  # periods, each cut to whole patches
-POSITIONS = 16384  # rows × periods of a batch: its activations stay within reach of the processor's cache
-MOST_ROWS = 128
+POSITIONS = 16384  # rows × periods of a batch on a CPU: its activations stay within reach of the processor's cache
+GPU_POSITIONS = 1 << 20  # on a GPU, whose thousands of cores want to be filled
+MOST_ROWS = 128  # for each 16384 positions
 CALENDAR = ("year_sin", "year_cos", "month_sin", "month_cos")
 
 
@@ -48,20 +49,26 @@ def contexts(period: Period, longest: int) -> tuple[int, ...]:
     return tuple(c // P * P for c in CONTEXTS[: len(fitting) + 1])
 
 
-def rows_of(C: int) -> int:
+def rows_of(C: int, positions: int = POSITIONS) -> int:
     """Return the rows B of a batch of C periods: a power of two."""
-    return int(min(MOST_ROWS, 2 ** int(np.log2(max(1, POSITIONS // C)))))
+    most = MOST_ROWS * positions // POSITIONS
+    return int(min(most, 2 ** int(np.log2(max(1, positions // C)))))
 
 
 def windows(
-    panel: Panel, ahead: KnownAhead | None, horizon: int, longest: int, wanted: NDArray[np.int64]
+    panel: Panel,
+    ahead: KnownAhead | None,
+    horizon: int,
+    longest: int,
+    wanted: NDArray[np.int64],
+    positions: int = POSITIONS,
 ) -> Iterator[Window]:
     """Yield the batches of the series `wanted`, shortest context first."""
     lengths = np.diff(panel.offsets)[wanted]
     sizes = contexts(panel.period, longest)
     place = np.minimum(np.searchsorted(sizes, lengths), len(sizes) - 1)
     for number, C in enumerate(sizes):
-        of_size, B = wanted[place == number], rows_of(C)
+        of_size, B = wanted[place == number], rows_of(C, positions)
         for first in range(0, of_size.size, B):
             rows = of_size[first : first + B]
             yield Window(rows, window_batch(panel, ahead, rows, B, C, horizon))

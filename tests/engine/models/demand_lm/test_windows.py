@@ -7,7 +7,13 @@ import pytest
 from fullshelf.engine.calendar import Period
 from fullshelf.engine.models.demand_lm.batch import COVARIATES, PATCH
 from fullshelf.engine.models.demand_lm.prior_calendar import window_dates
-from fullshelf.engine.models.demand_lm.windows import CALENDAR, calendar_covariates, contexts, rows_of, windows
+from fullshelf.engine.models.demand_lm.windows import (
+    CALENDAR,
+    calendar_covariates,
+    contexts,
+    rows_of,
+    windows,
+)
 from fullshelf.engine.panel import KnownAhead, Panel
 
 PanelOf = Callable[..., Panel]
