@@ -2,10 +2,12 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from fullshelf.engine.calendar import Period
 from fullshelf.engine.errors import ConfigError
@@ -85,6 +87,18 @@ def test_split_series_give_the_same_bytes(
     for first in range(0, len(histories), max(size, 40)):
         rows = np.arange(first, min(first + size, len(histories)))
         assert_same(expected, rows, ours.forecast(panel_of([histories[i] for i in rows]), H))
+
+
+def test_shards_side_by_side_in_threads_give_the_same_bytes(
+    tiny_folder: Path, panel_of: PanelOf, together: tuple[list[np.ndarray], Forecast]
+) -> None:
+    histories, expected = together
+    ours, parts = model(tiny_folder), np.array_split(np.arange(len(histories)), 4)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda rows: ours.forecast(panel_of([histories[i] for i in rows]), H), parts))
+        assert set(pool.map(lambda _: torch.get_num_threads(), range(8))) == {1}
+    for rows, forecast in zip(parts, found, strict=True):
+        assert_same(expected, rows, forecast)
 
 
 @pytest.mark.parametrize("period", list(Period))
