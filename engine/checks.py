@@ -159,8 +159,8 @@ def raise_if_hopeless(table: Table, scan: Scan) -> None:
             example = frame.select(value_text(cell, scan.dtypes[rule.column]).drop_nulls().first()).collect().item()
             raise InputError(
                 f"{scan.file.path}: no cell of column {rule.column!r} of table {table.name} can be used: "
-                f"{rule.sentence}; the first is {example!r}. Is it the right column? Others are mapped by "
-                f"columns: {{{table.name}: {{YOUR_COLUMN: {rule.column}}}}}"
+                f"{rule.sentence}; the first is {example!r}. Write it so where the file is made or, if the column "
+                f"is the wrong one, name the right one: columns: {{{table.name}: {{YOUR_COLUMN: {rule.column}}}}}"
             )
 
 
@@ -202,7 +202,7 @@ def _arrivals_from_json(text: str) -> list[dict[str, float]] | None:
     try:
         items = json.loads(text)
         return [{"step": float(item["step"]), "units": float(item["units"])} for item in items]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
 
 

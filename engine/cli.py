@@ -117,7 +117,7 @@ def check(config: ConfigFile, overrides: Overrides = None, as_json: AsJson = Fal
         settings = load_config(config, overrides or ())
         load_model(settings.forecast.model, settings.forecast.levels, settings.season)
         report = run(settings)
-    _print_json(report.as_dict()) if as_json else Console().print(report.text(), highlight=False)
+    _print_json(report.as_dict()) if as_json else print(report.text())
 
 
 @app.command()

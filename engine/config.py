@@ -63,12 +63,13 @@ class ForecastSettings(_Strict):
         return levels
 
 
+Policy = Literal["auto", "newsvendor", "order-up-to", "reorder-point"]
+
+
 class PlanSettings(_Strict):
     """How demand becomes orders."""
 
-    policy: Literal["auto", "newsvendor", "order-up-to", "reorder-point"] = Field(
-        "auto", description="auto chooses by rule for each series"
-    )
+    policy: Policy = Field("auto", description="auto chooses by rule for each series")
     stockout: Literal["lost", "backorder"] = Field("lost", description="what becomes of demand that stock cannot serve")
     holding_rate: float = Field(
         0.25,
@@ -118,6 +119,29 @@ class FitSettings(_Strict):
     output: str = Field("model", description="folder for the weights, the log and the loss curve")
 
 
+class BacktestSettings(_Strict):
+    """`fullshelf backtest`: which past rounds are lived again, with which models and policies."""
+
+    rounds: int = Field(13, ge=1, le=1000, description="order rounds that count, back from the as-of date")
+    every: int | None = Field(
+        None,
+        ge=1,
+        le=1024,
+        description="periods between rounds; default the shortest review period, or 7 days, 1 week, 1 month",
+    )
+    warm_up: int | None = Field(
+        None, ge=0, le=1000, description="rounds before those that count; default: what the longest lead time takes"
+    )
+    models: tuple[str, ...] | None = Field(
+        None, min_length=1, description="as forecast.model; default the configured one and seasonal-naive"
+    )
+    policies: tuple[Policy | Literal["textbook"], ...] | None = Field(
+        None, min_length=1, description="as plan.policy, or textbook; default the configured one and textbook"
+    )
+    resamples: int = Field(1000, ge=100, le=100_000, description="of the series, for the intervals of differences")
+    seed: int = Field(0, ge=0, description="of the resamples")
+
+
 class ReportSettings(_Strict):
     """The page for a person."""
 
@@ -140,6 +164,7 @@ class Config(_Strict):
     run: RunSettings = Field(default_factory=RunSettings)
     report: ReportSettings = Field(default_factory=ReportSettings)
     fit: FitSettings = Field(default_factory=FitSettings)
+    backtest: BacktestSettings = Field(default_factory=BacktestSettings)
 
     @field_validator("columns")
     @classmethod
@@ -171,7 +196,7 @@ def load_config(path: Path, overrides: Iterable[str] = ()) -> Config:
         raise ConfigError(f"{path}: the configuration is not UTF-8 text; is this the right file?") from e
     try:
         values = yaml.safe_load(text)
-    except yaml.YAMLError as e:
+    except (yaml.YAMLError, ValueError) as e:  # ValueError: a date that no calendar has
         raise ConfigError(f"{path}: not valid YAML: {e}") from e
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: expected a mapping with period, inputs and output, found {type(values).__name__}")
@@ -195,6 +220,9 @@ def parse_config(values: Mapping[str, Any], base: Path, source: str = "configura
     if config.fit.start not in ("shipped", "scratch"):
         fit["start"] = absolute(config.fit.start, base)
     paths["fit"] = config.fit.model_copy(update=fit)
+    if config.backtest.models is not None:
+        models = tuple(absolute(name, base) if "/" in name else name for name in config.backtest.models)
+        paths["backtest"] = config.backtest.model_copy(update={"models": models})
     return config.model_copy(update=paths)
 
 
@@ -224,8 +252,8 @@ def _set(values: dict[str, Any], override: str) -> None:
             raise ConfigError(f"--set {override}: {parent!r} is a value, not a group of keys")
     try:
         at[last] = yaml.safe_load(text)
-    except yaml.YAMLError as e:
-        raise ConfigError(f"--set {override}: {text!r} is not valid YAML") from e
+    except (yaml.YAMLError, ValueError) as e:
+        raise ConfigError(f"--set {override}: {text!r} is not valid YAML ({str(e).splitlines()[0]})") from e
 
 
 def _explain(error: Any) -> str:
@@ -235,7 +263,7 @@ def _explain(error: Any) -> str:
     if error["type"] == "missing":
         return f"{where}: required, but not given"
     message = error["msg"].removeprefix("Value error, ")
-    return f"{where}: {message}, got {error['input']!r}"
+    return f"{where}: {message}" if ", got " in message else f"{where}: {message}, got {error['input']!r}"
 
 
 def _keys_at(location: tuple[Any, ...]) -> list[str]:

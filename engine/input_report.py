@@ -70,6 +70,10 @@ class InputReport:
                 lines.append(f"    {row}{example['key']}{value}")
         if not self.findings:
             lines.append("nothing would be rejected")
+        if "supply" not in self.counts:
+            lines.append("no table supply is configured: `fullshelf refresh` needs it, `fullshelf forecast` does not")
+        if any(finding.table == "limits" for finding in self.findings):
+            lines.append("a limit that is rejected does not hold: correct it before you refresh")
         return "\n".join(lines)
 
 

@@ -128,6 +128,8 @@ def _csv(file: SourceFile) -> pl.LazyFrame:
 
 def _separator(file: SourceFile) -> str:
     line = _first_line(file)
+    if "\0" in line:
+        raise InputError(f"{file.path}: neither Parquet nor text in UTF-8; save it as CSV in UTF-8, or as Parquet")
     return max(SEPARATORS, key=line.count)
 
 
@@ -148,10 +150,11 @@ def _first_line(file: SourceFile) -> str:
 
 
 def _missing(table: Table, file: SourceFile, column: Column, names: list[str]) -> str:
-    guess = nearest(column.name, names) if names else ""
-    yours = guess.split("'")[1] if "did you mean" in guess else "YOUR_COLUMN"
+    by_lower_case = {name.lower(): name for name in names}
+    guess = nearest(column.name, by_lower_case) if names else ""
+    yours = by_lower_case[guess.split("'")[1]] if "did you mean" in guess else "YOUR_COLUMN"
     hint = f" Is it {yours!r}?" if yours != "YOUR_COLUMN" else ""
-    if file.format == "csv" and not set(names) & set(table.names()):
+    if file.format == "csv" and not set(by_lower_case) & set(table.names()):
         hint, yours = " A CSV file must begin with a header, a line that names the columns.", "YOUR_COLUMN"
     return (
         f"{file.path}: table {table.name} needs a column {column.name!r} ({column.meaning}), found "

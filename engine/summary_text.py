@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 STAGES = ("split", "read", "forecast", "protect", "plan", "allocate", "write", "report")
@@ -12,7 +13,7 @@ STAGES = ("split", "read", "forecast", "protect", "plan", "allocate", "write", "
 
 def print_summary(console: Console, summary: dict[str, Any]) -> None:
     """Say what was done, what it costs, what was left out, how long it took, and where the files lie."""
-    folder, orders, counts = summary["folder"], summary["orders"], summary["counts"]
+    folder, orders, counts = escape(summary["folder"]), summary["orders"], summary["counts"]
     if summary["already"]:
         console.print(f"Complete already: nothing changed since {summary['completed']}. {folder}", highlight=False)
         return
@@ -31,19 +32,21 @@ def print_summary(console: Console, summary: dict[str, Any]) -> None:
     for limit in summary.get("limits", []):
         table.add_row(
             "limit",
-            f"{limit['resource']} of {limit['scope']}: {limit['used']:,.2f} of {limit['amount']:,.2f} used, "
+            f"{limit['resource']} of {escape(limit['scope'])}: {limit['used']:,.2f} of {limit['amount']:,.2f} used, "
             f"shadow price {limit['shadow_price']:.4g}",
         )
+    if unused := sum(r["rows"] for r in summary["rejected"] if r["table"] == "limits"):
+        table.add_row("limit", f"[yellow]{unused:,} rejected, so they do not hold: see rejects, correct, refresh again")
     if summary["returns"]["rows"]:
         returns = summary["returns"]
         table.add_row("returns", f"{returns['rows']:,} rows, {returns['units']:,.0f} units, kept out of demand")
     table.add_row("rejected", rejected_text(summary["rejected"]))
     if summary["without_stock_row"]:
         table.add_row(
-            "stock", f"[yellow]{summary['without_stock_row']:,} series have no stock row: counted as 0 on hand"
+            "stock", f"[yellow]{summary['without_stock_row']:,} series have no usable stock row: counted as 0 on hand"
         )
     for shard, error in summary["quarantined"].items():
-        table.add_row("quarantined", f"[red]shard {shard}: {error}")
+        table.add_row("quarantined", f"[red]shard {shard}: {escape(error)}")
     seconds = summary["seconds"]
     parts = ", ".join(f"{stage} {seconds[stage]:.1f}" for stage in STAGES if stage in seconds)
     table.add_row("seconds", f"{seconds['total']:.1f} in all; by stage, added over threads: {parts}")

@@ -90,7 +90,7 @@ def _rules(column: Column, dtype: pl.DataType) -> list[Rule]:
 
     if column.kind in ("number", "date") and dtype == pl.String:
         text = pl.col(raw(name)).str.strip_chars()
-        kind = "number" if column.kind == "number" else "date such as 2024-01-31"
+        kind = "number such as 1234.5" if column.kind == "number" else "date such as 2024-01-31"
         rule("unreadable", f"{name} is not a {kind}", value.is_null() & text.is_in(UNKNOWN_WORDS).not_())
     if column.required:
         missing = value.is_null() | (value == "") if column.kind == "text" else value.is_null()

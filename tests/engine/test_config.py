@@ -44,8 +44,9 @@ def test_the_command_line_wins_and_makes_groups_that_the_file_lacks(file: Path) 
         ("plan: {stockout: loss}", "plan.stockout: Input should be 'lost' or 'backorder', got 'loss'"),
         ("period: hour", "period: Input should be 'day', 'week' or 'month', got 'hour'"),
         ("columns: {sale: {a: b}}", "columns: there is no table 'sale'; did you mean 'sales'?"),
-        ("forecast: {levels: [0.5, 0.1]}", "levels must rise strictly"),
+        ("forecast: {levels: [0.5, 0.1]}", "levels must rise strictly inside (0, 1), got (0.5, 0.1)"),
         ("plan: {holding_rate: -1}", "plan.holding_rate: Input should be greater than or equal to 0, got -1"),
+        ("as_of: 2024-02-30", "not valid YAML: day is out of range for month"),
         ("run: {threads: 0}", "run.threads: Input should be greater than or equal to 1, got 0"),
     ],
 )
@@ -79,7 +80,7 @@ def test_a_missing_file_says_so(tmp_path: Path) -> None:
         load_config(tmp_path / "none.yaml")
 
 
-@pytest.mark.parametrize("override", ["forecast.model", "=1", "period.x=1"])
+@pytest.mark.parametrize("override", ["forecast.model", "=1", "period.x=1", "as_of=2024-13-01"])
 def test_an_override_that_makes_no_sense_says_so(file: Path, override: str) -> None:
     with pytest.raises(ConfigError, match="--set"):
         load_config(file, [override])

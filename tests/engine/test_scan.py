@@ -173,9 +173,17 @@ def spoiled(change: Callable[[bytes], bytes]) -> Callable[[Path], Path]:
         (lambda d: parquet(d, sku=[b"a"]), "column 'sku' of table sales has type Binary, expected text"),
         (
             lambda d: parquet(d, units=["many"]),
-            r"no cell of column 'units' of table sales can be used: units is not a number; the first is 'many'. ",
+            r"no cell of column 'units' of table sales can be used: units is not a number .*; the first is 'many'\. Write",
         ),
         (lambda d: parquet(d, date=["31/01/2024"]), "no cell of column 'date' .* is not a date such as 2024-01-31"),
+        (
+            lambda d: csv(d, "SKU,Date,Units\na,2024-01-31,1\n"),
+            r"needs a column 'sku' \(the item\), found SKU, Date, Units. Is it 'SKU'\? .*\{SKU: sku\}",
+        ),
+        (
+            lambda d: csv(d, "s\0k\0u\0", "sales.txt"),
+            "sales.txt: neither Parquet nor text in UTF-8; save it as CSV in UTF-8",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_used_says_what_is_wrong_and_what_to_do(
@@ -226,7 +234,8 @@ def test_an_empty_stock_table_stops_the_run_for_it_would_order_everything(tmp_pa
 def test_arrivals_are_read_from_json_text(tmp_path: Path) -> None:
     file = tmp_path / "stock.csv"
     lists = ['"[{""step"": 2, ""units"": 3.5}]"', "", "[]", '"[{""step"": 1.5, ""units"": 1}]"', "soon"]
+    lists += [f'"[{{""step"": 1, ""units"": {"9" * 400}}}]"', '"' + "[" * 100_000 + '"']
     file.write_text("\n".join(["sku,on_hand,arrivals", *(f"{i},1,{text}" for i, text in enumerate(lists))]))
     result = read(file, table=STOCK)
     assert result.good["arrivals"].to_list() == [[{"step": 2, "units": 3.5}], None, []]
-    assert result.rejects["rule"].to_list() == ["arrivals_unreadable"] * 2
+    assert result.rejects["rule"].to_list() == ["arrivals_unreadable"] * 4
