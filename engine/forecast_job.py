@@ -51,6 +51,10 @@ def forecast_to_files(
     for file in filter(None, (out, cumulative_out)):
         if file.is_dir() or not file.parent.is_dir():
             raise ConfigError(f"{file}: expected a file in an existing folder")
+        if file.suffix.lower() in (".csv", ".tsv", ".json"):
+            raise ConfigError(f"{file}: forecasts are written as Parquet; name the file {file.stem}.parquet")
+    if cumulative_out is not None and cumulative_out.resolve() == out.resolve():
+        raise ConfigError(f"--cumulative-out {out}: that is the file of --out; name another")
     with tempfile.TemporaryDirectory(prefix=".fullshelf-", dir=out.parent) as scratch:
         work = Path(scratch)
         intake = prepare(config, work / "cache", progress, stop.check)

@@ -254,11 +254,21 @@ def test_forecast_writes_both_tables_alone(shop: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["--horizon", "0"], ["--as-of", "yesterday"], ["--period", "hour"], ["--out", "/none/F.parquet"]]
+    "words",
+    [
+        ["--horizon", "0"],
+        ["--as-of", "yesterday"],
+        ["--period", "hour"],
+        ["--out", "/none/F.parquet"],
+        ["--cumulative-out", "F.parquet"],
+        ["--cumulative-out", "C.csv"],
+    ],
 )
 def test_wrong_options_are_exit_code_2(shop: Any, tmp_path: Path, words: list[str]) -> None:
     given = {"--sales": str(sales(shop)), "--period": "week", "--horizon": "8", "--out": str(tmp_path / "F.parquet")}
-    given |= {words[0]: words[1]}
+    given |= {words[0]: str(tmp_path / words[1]) if words[0] == "--cumulative-out" else words[1]}
     result = call("forecast", *(word for pair in given.items() for word in pair))
     assert result.exit_code == 2
-    assert words[0].strip("-").replace("out", "none") in result.stderr
+    said = {"--out": "/none/F.parquet", "--cumulative-out": words[1]}.get(words[0], words[0].strip("-"))
+    assert said in result.stderr
+    assert sorted(f.name for f in tmp_path.iterdir()) == ["shop"]
