@@ -66,6 +66,7 @@ def _refresh(config: Config, runs: Path, progress: Reporter, stop: Stop) -> dict
     folder = RunFolder(runs / name)
     done = folder.read_summary()
     if done is not None and not done["quarantined"]:
+        _switch_if_newer(runs, name, done)
         return done | {"folder": str(folder.path), "already": True}
     previous = _previous(runs, name, intake)
     horizon = max(config.forecast.horizon or config.period.horizon, periods_needed(intake.supply_terms))
@@ -81,6 +82,14 @@ def _refresh(config: Config, runs: Path, progress: Reporter, stop: Stop) -> dict
     summary = complete(job, config, records, quarantined, shared_out, seconds, begun)
     switch_current(runs, name)
     return summary | {"folder": str(folder.path), "already": False}
+
+
+def _switch_if_newer(runs: Path, name: str, done: dict[str, Any]) -> None:
+    """Switch `current` to a complete run that was killed just before it did so itself."""
+    folder = read_current(runs)
+    before = None if folder is None else RunFolder(folder).read_summary()
+    if before is None or before["completed"] < done["completed"]:
+        switch_current(runs, name)
 
 
 def _make_folder(runs: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import polars as pl
 import pytest
 
 from fullshelf.engine import pipeline
+from fullshelf.engine.commit import switch_current
 from fullshelf.engine.config import load_config
 from fullshelf.engine.errors import Interrupted, RunError
 from fullshelf.engine.refresh import refresh
@@ -111,6 +113,22 @@ def test_a_finished_run_called_again_changes_no_byte(shop: Any) -> None:
     assert (first["already"], second["already"]) == (False, True)
     assert second["run"] == first["run"]
     assert snapshot(Path(first["folder"])) == before
+
+
+def test_a_run_killed_before_current_was_switched_is_current_after_the_next_call(shop: Any) -> None:
+    old = Path(refresh(load_config(shop.config))["folder"])
+    second = load_config(shop.config, ["plan.policy=newsvendor"])
+    new = Path(refresh(second)["folder"])
+    (shop.runs / "current").unlink()
+    assert refresh(second)["already"]
+    assert (shop.runs / "current").resolve() == new
+    earlier = json.loads((old / "run.json").read_text()) | {"completed": "2001-01-01T00:00:00+00:00"}
+    (old / "run.json").write_text(json.dumps(earlier))
+    switch_current(shop.runs, old.name)
+    assert refresh(second)["already"]
+    assert (shop.runs / "current").resolve() == new
+    assert refresh(load_config(shop.config))["already"]  # a call of an older run takes nothing back
+    assert (shop.runs / "current").resolve() == new
 
 
 def test_changed_sales_make_another_run_and_leave_the_old_one(shop: Any) -> None:
