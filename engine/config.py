@@ -113,7 +113,7 @@ class FitSettings(_Strict):
         None, gt=0, description="at most; default 10 on sales, 60 on the prior, where steps are not given"
     )
     windows: int = Field(64, ge=1, le=65536, description="histories in a step, about")
-    learning_rate: float | None = Field(None, gt=0, le=1, description="default 0.001 on sales, 0.005 on the prior")
+    learning_rate: float | None = Field(None, gt=0, le=1, description="default 0.001 on sales, 0.004 on the prior")
     check_every: int = Field(100, ge=1, description="steps between two looks at the held-back windows")
     seed: int = Field(0, ge=0, description="the same seed, steps and machine give the same weights")
     output: str = Field("model", description="folder for the weights, the log and the loss curve")

@@ -75,6 +75,9 @@ def test_fit_writes_a_folder_that_forecasts_and_called_again_does_nothing(fittab
     again = said(call("fit", fittable.config, "--json"))
     assert again["already"]
     assert again["identity"] == summary["identity"]
+    other = said(call("fit", fittable.config, "--set", "fit.seed=1", "--json"))
+    assert not other["already"]
+    assert other["identity"] != summary["identity"]
 
 
 def test_a_stopped_fit_resumes_to_the_same_weights(fittable: Any) -> None:
@@ -122,6 +125,7 @@ def test_an_unfinished_fit_of_other_settings_is_not_mixed_in(fittable: Any) -> N
     ("setting", "message"),
     [
         ("fit.from=./nowhere", "nowhere"),
+        ("fit.from=./other", "expected a DemandLM"),
         ("fit.frm=shipped", "did you mean 'from'"),
         ("fit.output=s3://bucket/model", "expected a local folder"),
         ("fit.output=sales.parquet", "expected a folder"),
@@ -134,8 +138,13 @@ def test_bad_settings_end_with_code_2_and_say_what_to_do(fittable: Any, setting:
         fittable.tables["sales"] = fittable.tables["sales"].filter(pl.col("date") < pl.date(2023, 5, 1))
         fittable.write()
         setting = "forecast.horizon=8"
+    other = fittable.folder / "other"
+    other.mkdir()
+    (other / "config.json").write_text('{"model_type": "gpt2"}')
+    (other / "model.safetensors").write_bytes(b"")
     result = call("fit", fittable.config, "--set", setting)
     assert result.exit_code == 2, result.output
+    assert not (fittable.folder / "model").exists()
     assert message in result.output
 
 

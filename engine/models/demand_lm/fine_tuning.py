@@ -19,7 +19,6 @@ import torch
 from numpy.typing import NDArray
 
 from fullshelf.engine.errors import InputError
-from fullshelf.engine.models.demand_lm.batch import ContextBatch
 from fullshelf.engine.models.demand_lm.modeling import DemandLM
 from fullshelf.engine.models.demand_lm.prior import Sample
 from fullshelf.engine.models.demand_lm.training import Plan, Scores, Source, Trained, evaluate, train
@@ -73,7 +72,7 @@ def own_source(history: History, seed: int, windows: int, process: int = 0) -> S
     sizes = np.array([panel.units.size for panel in history.panels], dtype=np.float64)
 
     def source(step: int) -> Sample:
-        rng = np.random.Generator(np.random.SFC64([seed, step, process]))
+        rng = np.random.Generator(np.random.SFC64([seed, step, 1 + process]))
         while True:
             panel = history.panels[int(rng.choice(sizes.size, p=sizes / sizes.sum()))]
             lengths = np.diff(panel.offsets)
@@ -140,6 +139,7 @@ def fine_tune(
     patience: int = 5,
     stop: Callable[[], bool] = lambda: False,
     report: Callable[[dict[str, Any]], None] = lambda _: None,
+    process: int = 0,
 ) -> Tuned:
     """Train the model in place on the history; it ends with the best weights seen, the old ones if none is better.
 
@@ -160,7 +160,7 @@ def fine_tune(
         waited += 1
         return waited >= patience
 
-    source = own_source(history, plan.seed, windows)
+    source = own_source(history, plan.seed, windows, process)
     trained = train(model, source, plan, folder, held_back, stop, report, checked)
     model.load_state_dict(best_weights)
     return Tuned(before, after, best_weights is old, trained)
@@ -170,8 +170,3 @@ def _context(history: History, panel: Panel, longest: int, rng: np.random.Genera
     """Return the context that serves such histories, or a shorter one drawn at random."""
     sizes = contexts(panel.period, min(longest, history.longest))
     return int(sizes[-1] if rng is None else rng.choice(sizes))
-
-
-def batches_of(samples: Sequence[Sample]) -> list[ContextBatch]:
-    """Return what the model sees of the samples."""
-    return [sample.batch for sample in samples]

@@ -19,11 +19,11 @@ HELD_BACK = (  # shapes that are asked for most
 
 
 def prior_source(seed: int, windows: int, process: int = 0) -> Source:
-    """Return what draws the windows of a step, about `windows` of mean size; processes draw different ones."""
+    """Return what draws a step's windows, about `windows` of mean size; processes draw others of the same shape."""
 
     def source(step: int) -> Sample:
+        shape = draw_shape(np.random.Generator(np.random.SFC64([seed, step])), windows)
         rng = np.random.Generator(np.random.SFC64([seed, step, process]))
-        shape = draw_shape(rng, windows)
         return draw(shape.windows, shape.period, shape.context, shape.horizon, rng)
 
     return source

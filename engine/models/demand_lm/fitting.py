@@ -1,0 +1,97 @@
+"""What `fullshelf fit` asks of DemandLM: train on the prior, or fine-tune on a history, and say what it came to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fullshelf.engine.config import FitSettings
+from fullshelf.engine.models.demand_lm.configuration import DemandLMConfig
+from fullshelf.engine.models.demand_lm.fine_tuning import History, fine_tune
+from fullshelf.engine.models.demand_lm.modeling import DemandLM
+from fullshelf.engine.models.demand_lm.training import Plan, Trained, train
+from fullshelf.engine.models.demand_lm.training_prior import held_back, prior_source
+
+Log = Callable[[dict[str, Any]], None]
+
+
+def fit_model(
+    settings: FitSettings,
+    start: Path | None,
+    history: History | None,
+    folder: Path,
+    process: int,
+    stop: Callable[[], bool],
+    report: Log,
+) -> tuple[DemandLM, dict[str, Any] | None]:
+    """Train as the settings say; return the model and a summary, None if it was stopped.
+
+    Parameters
+    ----------
+    start
+        Folder of the weights to start from; None: random ones.
+    history
+        What to fine-tune on; None: train on the prior.
+    folder
+        For checkpoints and the log; a checkpoint there is gone on from.
+    process
+        Number of this process among those that share the steps.
+    """
+    model = _start(start, settings.seed)
+    if history is None:
+        source = prior_source(settings.seed, settings.windows, process)
+        trained = train(model, source, _prior_plan(settings), folder, held_back(), stop, report)
+        if not trained.complete or trained.scores is None:
+            return model, None
+        found = {"held_back": trained.scores.single, "held_back_total": trained.scores.total, "kept_old": False}
+        return model, _progress(trained) | found
+    plan = _sales_plan(settings)
+    tuned = fine_tune(model, history, plan, folder, settings.windows, stop=stop, report=report, process=process)
+    if not tuned.trained.complete:
+        return model, None
+    return model, _progress(tuned.trained) | {
+        "held_back_before": tuned.before.single,
+        "held_back_total_before": tuned.before.total,
+        "held_back": tuned.after.single,
+        "held_back_total": tuned.after.total,
+        "kept_old": tuned.kept_old,
+    }
+
+
+def _prior_plan(settings: FitSettings) -> Plan:
+    return Plan(
+        steps=settings.steps,
+        minutes=settings.minutes or (None if settings.steps else 60.0),
+        learning_rate=settings.learning_rate or 4e-3,
+        check_every=settings.check_every,
+        seed=settings.seed,
+    )
+
+
+def _sales_plan(settings: FitSettings) -> Plan:
+    return Plan(
+        steps=settings.steps,
+        minutes=settings.minutes or (None if settings.steps else 10.0),
+        learning_rate=settings.learning_rate or 1e-3,
+        warm_up=50,
+        decay=0.5,
+        average=0.98,
+        check_every=settings.check_every,
+        seed=settings.seed,
+    )
+
+
+def _start(start: Path | None, seed: int) -> DemandLM:
+    torch.manual_seed(seed)
+    if start is None:
+        return DemandLM(DemandLMConfig())
+    model: DemandLM = DemandLM.from_pretrained(start, use_safetensors=True, local_files_only=True)
+    return model
+
+
+def _progress(trained: Trained) -> dict[str, Any]:
+    done = trained.progress
+    return {"steps": done.step, "windows": done.windows, "seconds": round(done.seconds, 1)}
