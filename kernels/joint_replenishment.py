@@ -279,8 +279,8 @@ def joint_replenishment(
         (..., N) or scalars: orders of an item are multiples of its pack (0: any quantity) and at least its MOQ; units.
     optimal
         False: Silver's (1976) rule, as in Silver, Pyke and Peterson (1998), section 11.2. True: the best of all cyclic
-        policies, by a search over the cycle (after Goyal 1974). With packs the cycles tried for each set of multiples are
-        the best without them and those beside it at which the packs of an item fit.
+        policies, by a search over the cycle (after Goyal 1974). With packs the cycles tried for each set of multiples
+        are the best without them and those beside it at which the packs of an item fit.
     parallel
         Use all of numba's threads, for many families.
 

@@ -10,14 +10,17 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from fullshelf.kernels.blocks import FloatArray, floats
-from fullshelf.kernels.compile import loop
+from fullshelf.kernels.compile import core, loop
 from fullshelf.kernels.distributions import Demand
 from fullshelf.kernels.families import density, losses, quantile
+from fullshelf.kernels.priority_list import sink
 
 __all__ = ["SharedStock", "under_budget", "under_limits"]
+
+_EXCHANGED = 256  # SKUs
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,8 @@ class SharedStock:
     bound
         Lower bound of the cost of any feasible stocks: the dual's value at the shadow prices.
     gap
-        (cost - bound) / |bound|: how far from the best the answer can be at most; 0 where the cost is 0.
+        (cost - bound) / |bound|: how far from the best the answer can be at most; 0 where the cost is the bound, inf
+        where the bound alone is 0.
     """
 
     quantity: FloatArray
@@ -163,6 +167,9 @@ def _many_prices(dual: _Dual) -> FloatArray:
         free = (prices > 0.0) | (excess > 0.0)
         if not free.any() or (np.abs(excess[free]) <= 1e-13 * scale[free]).all():
             break
+        if not (slope > 0.0).any():  # all demand is certain: no curvature tells how far to go
+            slope = dual.under / np.maximum(dual.table.max(axis=0), 1e-300)
+            slope = 1.0 / np.maximum(slope * dual.table.max(axis=0), 1e-300) * np.abs(excess).max()
         rows = dual.table[free]
         curvature = (rows * slope) @ rows.T
         curvature[np.diag_indices_from(curvature)] += 1e-12 * np.trace(curvature) + 1e-300
@@ -186,6 +193,24 @@ def _many_prices(dual: _Dual) -> FloatArray:
     return prices
 
 
+@core
+def unit_gain(family: int, a: float, b: float, under: float, over: float, quantity: float) -> float:
+    """Return what a unit more than `quantity` saves in underage and overage cost."""
+    now = losses(family, a, b, quantity)
+    then = losses(family, a, b, quantity + 1.0)
+    return under * (now[0] - then[0]) - over * (then[1] - now[1])
+
+
+@core
+def fits(table: FloatArray, room: FloatArray, more: int, less: int) -> bool:
+    """Say whether a unit more of one SKU fits once a unit of another one (-1: of none) is taken out."""
+    for k in range(room.size):
+        freed = table[k, less] if less >= 0 else 0.0
+        if table[k, more] - freed > room[k]:
+            return False
+    return True
+
+
 @loop
 def _fill(
     family: int,
@@ -194,47 +219,113 @@ def _fill(
     under: FloatArray,
     over: FloatArray,
     table: FloatArray,
+    charge: FloatArray,
     room: FloatArray,
-    order: NDArray[np.int64],
     quantity: FloatArray,
-) -> int:
-    """Add a unit to each SKU in turn where it fits and lowers the cost; returns how many were added."""
-    added = 0
-    for i in order:
-        now = losses(family, a[i], b[i], quantity[i])
-        then = losses(family, a[i], b[i], quantity[i] + 1.0)
-        fits = under[i] * (now[0] - then[0]) > over[i] * (then[1] - now[1])
-        for k in range(room.size):
-            fits = fits and table[k, i] <= room[k]
-        if fits:
+) -> None:
+    """Add unit after unit in the order of what they save for their charge, while any fits and pays."""
+    score, heap = np.empty(a.size), np.empty(a.size, dtype=np.int64)
+    size = 0
+    for i in range(a.size):
+        gain = unit_gain(family, a[i], b[i], under[i], over[i], quantity[i])
+        score[i] = gain / max(charge[i], 1e-300)
+        if gain > 0.0 and fits(table, room, i, -1):
+            heap[size] = i
+            size += 1
+    for at in range(size // 2 - 1, -1, -1):
+        sink(score, heap, size, at)
+    while size > 0:
+        i = heap[0]
+        gone = not fits(table, room, i, -1)  # what does not fit now never will
+        if not gone:
             quantity[i] += 1.0
-            added += 1
             for k in range(room.size):
                 room[k] -= table[k, i]
-    return added
+            gain = unit_gain(family, a[i], b[i], under[i], over[i], quantity[i])
+            score[i] = gain / max(charge[i], 1e-300)
+            gone = not gain > 0.0
+        if gone:
+            size -= 1
+            heap[0] = heap[size]
+        sink(score, heap, size, 0)
+
+
+@loop
+def _exchange(
+    family: int,
+    a: FloatArray,
+    b: FloatArray,
+    under: FloatArray,
+    over: FloatArray,
+    table: FloatArray,
+    room: FloatArray,
+    quantity: FloatArray,
+) -> bool:
+    """Take out the unit and put in the one with which the cost falls most; returns whether any such pair is left."""
+    gain, loss = np.empty(a.size), np.empty(a.size)
+    for i in range(a.size):
+        gain[i] = unit_gain(family, a[i], b[i], under[i], over[i], quantity[i])
+        out = quantity[i] - 1.0
+        loss[i] = unit_gain(family, a[i], b[i], under[i], over[i], out) if out >= 0.0 else math.inf
+    best, less, more = 0.0, -1, -1
+    for i in range(a.size):
+        for j in range(a.size):
+            saved = gain[j] - loss[i]
+            if i != j and saved > best and saved > 1e-12 * gain[j] and fits(table, room, j, i):
+                best, less, more = saved, i, j
+    if less < 0:
+        return False
+    quantity[less] -= 1.0
+    quantity[more] += 1.0
+    for k in range(room.size):
+        room[k] += table[k, less] - table[k, more]
+    return True
 
 
 def _feasible(dual: _Dual, prices: FloatArray) -> FloatArray:
-    """Return quantities that keep every limit: those at the prices, cut where they are too many, then filled up."""
+    """Return quantities that keep every limit: those at the prices, cut where they are too many, then filled up.
+
+    Few SKUs of whole units are also exchanged unit for unit; among many what that could win is lost in the sum.
+    """
     _, excess, quantity, _, _ = dual.at(prices)
     use = excess + dual.limits
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.where(excess > 0.0, dual.limits / use, 1.0)
     factor = np.min(np.where(dual.table > 0.0, share[:, None], 1.0), axis=0)
     quantity = quantity * factor
+    charge = prices @ dual.table
     if not dual.demand.discrete:
-        return np.asarray(quantity)
+        return _fill_fractions(dual, charge, quantity)
     quantity = np.floor(quantity)
-    demand = dual.demand
-    gain = dual.under * demand.sf(quantity) - dual.over * demand.cdf(quantity)  # of one more unit
-    with np.errstate(invalid="ignore", divide="ignore"):
-        worth = np.where(gain > 0.0, gain / np.maximum(prices @ dual.table, 1e-300), -np.inf)
-    order = np.argsort(-worth, kind="stable")
     room = dual.limits - dual.table @ quantity
-    table = np.ascontiguousarray(dual.table)
-    while _fill(demand.family, demand.a, demand.b, dual.under, dual.over, table, room, order, quantity) > 0:
-        pass
+    demand, table = dual.demand, np.ascontiguousarray(dual.table)
+    given = (demand.family, demand.a, demand.b, dual.under, dual.over, table)
+    _fill(*given, charge, room, quantity)
+    if quantity.size <= _EXCHANGED:
+        rounds = 0
+        while rounds < 1000 and _exchange(*given, room, quantity):
+            _fill(*given, charge, room, quantity)
+            rounds += 1
     return np.asarray(quantity)
+
+
+def _fill_fractions(dual: _Dual, charge: FloatArray, quantity: FloatArray) -> FloatArray:
+    """Raise quantities to what they would be without limits, while there is room: demand that is certain jumps there.
+
+    Before a jump the cost falls all the way, so whatever fits is a gain.
+    """
+    wanted = dual.at(np.zeros_like(dual.limits))[2]
+    room = dual.limits - dual.table @ quantity
+    short = (wanted > quantity * (1.0 + 1e-9)) & (dual.demand.variance == 0.0)
+    with np.errstate(divide="ignore"):
+        worth = np.where(short, dual.under / charge, -np.inf)
+    for i in np.argsort(-worth, kind="stable")[: int(short.sum())]:
+        used = dual.table[:, i] > 0.0
+        more = min(float(wanted[i] - quantity[i]), float((room[used] / dual.table[used, i]).min(initial=np.inf)))
+        if more > 0.0:
+            quantity[i] += more
+            room -= more * dual.table[:, i]
+    return quantity
 
 
 def under_limits(
@@ -265,7 +356,8 @@ def under_limits(
     -------
     SharedStock
         Continuous demand: the optimum, `gap` about 1e-9 or less. Whole units: the quantities at the shadow prices,
-        filled up with single units that still fit; `gap` says how good at worst.
+        filled up with the units that save most for what they use, then, up to 256 SKUs, exchanged unit for unit while
+        that helps; `gap` says how good at worst.
 
     Raises
     ------
@@ -311,5 +403,7 @@ def _solve(dual: _Dual) -> SharedStock:
     quantity = _feasible(dual, prices)
     short, left = dual.demand.loss(quantity), dual.demand.leftover(quantity)
     cost = float((dual.under * short + np.where(dual.over > 0.0, dual.over * left, 0.0)).sum())
-    gap = (cost - bound) / abs(bound) if cost > bound and bound != 0.0 else 0.0
+    gap = 0.0
+    if cost > bound:
+        gap = (cost - bound) / abs(bound) if bound != 0.0 else math.inf
     return SharedStock(quantity, prices, dual.table @ quantity, cost, bound, gap)

@@ -11,7 +11,7 @@ from fullshelf.kernels.compile import core, loop
 from fullshelf.kernels.distributions import Demand
 from fullshelf.kernels.families import losses
 
-__all__ = ["PriorityList", "priority_list"]
+__all__ = ["PriorityList", "priority_list", "sink"]
 
 Ints = NDArray[np.int64]
 

@@ -183,3 +183,21 @@ def test_transfers_go_both_ways_and_never_beyond_what_is_there():
     assert emptied.units == pytest.approx(10.0)
     dear = rebalance((150.0, 40.0), demand, 5.0, 1.0, [10.0, -1.0])
     np.testing.assert_array_equal(dear.units, [0.0, np.nan])
+
+
+def test_certain_demand_shares_a_budget_by_what_it_is_worth():
+    stock = under_budget(Demand.normal([5.0, 5.0, 9.0], 0.0), [4.0, 6.0, 5.0], 1.0, [1.0, 1.0, 2.0], 7.0)
+    assert stock.quantity == pytest.approx([2.0, 5.0, 0.0])
+    assert stock.cost == pytest.approx(4.0 * 3 + 5.0 * 9)
+    assert stock.gap == pytest.approx(0.0, abs=1e-9)
+    two = under_limits(Demand.normal([5.0, 5.0], 0.0), 4.0, 1.0, [[1.0, 1.0], [2.0, 1.0]], [7.0, 9.0])
+    assert (two.usage <= [7.0, 9.0]).all()
+    assert two.bound <= 12.0 + 1e-6  # (2, 5) costs 12
+    assert two.cost - two.bound == pytest.approx(two.gap * two.bound)
+    assert two.gap > 0.0 or two.cost == pytest.approx(12.0)
+
+
+def test_large_counts_that_tie_at_the_shadow_price_fill_the_budget():
+    stock = under_budget(Demand.poisson([1e6, 1e5]), 1 - 1e-9, 1e-9, [1.0, 2.0], 1.1e6)
+    assert stock.usage[0] == 1.1e6
+    assert stock.gap < 1e-9
