@@ -75,6 +75,8 @@ def reasons(problem: OrderProblem, free: Array, level: Array, numbers: Mapping[s
         .then(pl.lit("an economic lot, because each order has a fixed cost"))
         .when(order == least, least > pl.col("pack"), order > free_order)
         .then(pl.format("the minimum order, cheaper than waiting ({} would do)", number("free")))
+        .when(pl.col("shadow_price") > 0, (order - free_order).abs() >= pl.col("pack"))
+        .then(pl.lit("what a limit leaves room for"))
         .when(whole)
         .then(pl.lit(""))
         .otherwise(pl.format("in packs of {} ({} would be best)", number("pack"), number("free")))

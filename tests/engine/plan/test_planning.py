@@ -299,6 +299,14 @@ def test_a_price_lowers_orders_and_is_reported(gamma_forecast, supply_of, stock_
     assert problem.carry.tolist() == [CARRY] * 3
 
 
+def test_a_limit_that_leaves_room_for_a_part_of_an_order_is_said(gamma_forecast, supply_of, stock_of):
+    forecast, supply, stock = gamma_forecast([10] * 2, 3), supply_of(2, lead_time=0, pack_size=[1, 24]), stock_of(2)
+    problem = order_problem(protect(forecast, supply), supply, stock, LOST)
+    found = problem.plan(np.array([1.5, 0.1]), np.array([4.0, 24.0]))  # the first is not worth its price, but fits
+    assert found.reason[0].startswith("Order 4, what a limit leaves room for: ")
+    assert found.reason[1].startswith("Order 24, in packs of 24 (")
+
+
 def test_perishables_order_less_the_shorter_they_live(gamma_forecast, supply_of, stock_of):
     forecast = gamma_forecast([10] * 5, 8, horizon=12)
     supply = supply_of(5, shelf_life=[1, 2, 4, 8, None], lead_time=0)
