@@ -101,7 +101,12 @@ def poisson(
     *,
     parallel: bool = False,
 ) -> MinMax:
-    """Return the best policy for Poisson demand with a mean per period, see `optimal`."""
+    """Return the best policy for Poisson demand with a mean per period, see `optimal`.
+
+    >>> best = poisson([6, 12], 0, holding_cost=1, shortage_cost=4, order_cost=5)
+    >>> best.reorder_point.tolist(), best.order_up_to.tolist()
+    ([4.0, 10.0], [10.0, 15.0])
+    """
     return optimal(Demand.poisson(mean), lead_time, holding_cost, shortage_cost, order_cost, parallel=parallel)
 
 
@@ -115,7 +120,12 @@ def negative_binomial(
     *,
     parallel: bool = False,
 ) -> MinMax:
-    """Return the best policy for negative binomial demand with mean and variance per period, see `optimal`."""
+    """Return the best policy for negative binomial demand with mean and variance per period, see `optimal`.
+
+    >>> best = negative_binomial(5, 15, 2, holding_cost=1, shortage_cost=9, order_cost=20)
+    >>> float(best.reorder_point), float(best.order_up_to), round(float(best.cost), 4)
+    (16.0, 32.0, 21.1258)
+    """
     demand = Demand.negative_binomial(mean, variance)
     return optimal(demand, lead_time, holding_cost, shortage_cost, order_cost, parallel=parallel)
 

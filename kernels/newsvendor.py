@@ -118,6 +118,10 @@ def normal(
 
     z is the normal quantile of the critical ratio. The quantity is the formula's, negative where sd is large and the
     ratio low; a shop takes the larger of it and 0.
+
+    >>> answer = normal(mean=50, sd=8, underage_cost=0.70, overage_cost=0.18)  # Snyder and Shen, 2nd ed., example 4.3
+    >>> float(answer.quantity.round(4)), float(answer.cost.round(4))
+    (56.604, 1.9976)
     """
     return optimal(Demand.normal(mean, sd), underage_cost, overage_cost, parallel=parallel)
 
@@ -161,7 +165,12 @@ def gamma(
 def lognormal(
     log_mean: ArrayLike, log_sd: ArrayLike, underage_cost: ArrayLike, overage_cost: ArrayLike, *, parallel: bool = False
 ) -> Newsvendor:
-    """Solve for demand whose logarithm is normal with the given mean and standard deviation."""
+    """Solve for demand whose logarithm is normal with the given mean and standard deviation.
+
+    >>> answer = lognormal(6.0, 0.3, 0.1765, 1.0)  # Snyder and Shen, 2nd ed., problem 4.8 (b)
+    >>> float(answer.quantity.round(3)), float(answer.cost.round(3))
+    (295.627, 29.443)
+    """
     return optimal(Demand.lognormal(log_mean, log_sd), underage_cost, overage_cost, parallel=parallel)
 
 

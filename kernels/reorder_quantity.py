@@ -60,6 +60,12 @@ def poisson(
         Currency per order.
     parallel
         Use all of numba's threads.
+
+    Examples
+    --------
+    >>> exact = poisson(1.5, 2, holding_cost=20, shortage_cost=150, order_cost=100)  # Snyder and Shen, example 5.8
+    >>> float(exact.reorder_point), float(exact.order_quantity), round(float(exact.cost), 4)
+    (3.0, 5.0, 107.9236)
     """
     results = over_blocks(
         poisson_policies,
