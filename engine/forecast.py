@@ -39,7 +39,7 @@ class RunningTotals:
 
     single: NDArray[np.float32]  # (S, T, Q) units in period k, k = 1…T
     running: NDArray[np.float32]  # (S, T, Q) units in periods 1…k
-    rate: NDArray[np.float64]  # (S,) mean units per period over the T periods
+    rate: NDArray[np.float64]  # (S,) mean units per period until the series’ own last protected period
 
     def __post_init__(self) -> None:
         check_shapes(self, running=self.single.shape, rate=self.single.shape[:1])

@@ -57,7 +57,8 @@ def protect(forecast: Forecast, supply: pl.DataFrame, panel: Panel | None = None
         )
     first, weight = _lead_times(lead, np.maximum(sd, 0.0), H - review)
     life = np.ceil(supply["shelf_life"].fill_null(0.0).to_numpy() - SLACK).astype(np.int64)
-    reach = min(H, int((first + weight.shape[1] - 1 + np.maximum(review, life)).max(initial=1)))
+    latest = first + weight.shape[1] - 1 - (weight[:, ::-1] > 0).argmax(axis=1)  # lead time with any probability
+    reach = np.clip(latest + np.maximum(review, life), 1, H)
     totals = _totals(forecast, reach, panel)
     quantiles = np.empty((S, Q))
     mix_over_lead_times(forecast.levels, totals.running, first, weight, review, quantiles)
@@ -86,10 +87,12 @@ def _lead_times(
     return first[kind], weight[kind]
 
 
-def _totals(forecast: Forecast, reach: int, panel: Panel | None) -> RunningTotals:
-    single = np.ascontiguousarray(forecast.quantiles[:, :reach])
+def _totals(forecast: Forecast, reach: NDArray[np.int64], panel: Panel | None) -> RunningTotals:
+    """Cut the forecast where no series needs more; each rate is over the series' own `reach` (S,) alone."""
+    longest = int(reach.max(initial=1))
+    single = np.ascontiguousarray(forecast.quantiles[:, :longest])
     if forecast.cumulative is not None:
-        running = np.ascontiguousarray(forecast.cumulative[:, :reach])
+        running = np.ascontiguousarray(forecast.cumulative[:, :longest])
     elif panel is not None:
         correlation = autocorrelation(panel.units, panel.observed, panel.offsets, MEMORY_SEASONS * panel.period.season)
         running = totals_by_moments_ar1(forecast.levels, single, forecast.mean, correlation)
@@ -98,5 +101,6 @@ def _totals(forecast: Forecast, reach: int, panel: Panel | None) -> RunningTotal
             "the model gives single periods only (cumulative is None): pass the panel, so that the correlation of "
             "neighbouring periods can be estimated"
         )
-    rate: NDArray[np.float64] = forecast.mean[:, :reach].mean(axis=1, dtype=np.float64)
+    total = np.cumsum(forecast.mean, axis=1, dtype=np.float64)
+    rate: NDArray[np.float64] = np.take_along_axis(total, reach[:, None] - 1, axis=1)[:, 0] / reach
     return RunningTotals(single, running, rate)

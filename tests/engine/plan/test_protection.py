@@ -37,6 +37,7 @@ def test_a_random_lead_time_widens_demand_and_keeps_its_mean(gamma_forecast, sup
 
 def test_a_series_numbers_do_not_depend_on_its_neighbours(gamma_forecast, supply_of):
     forecast = gamma_forecast([10, 20, 5], [4, 9, 5], horizon=16)
+    forecast.mean[:] *= np.linspace(1, 2, 16, dtype=np.float32)  # rising, so that it matters how far one looks
     terms = {"lead_time": [2, 4, 1], "lead_time_sd": [0, 1, 0], "review_period": [1, 2, 1]}
     together = protect(forecast, supply_of(3, **terms))
     for s in range(3):
@@ -46,6 +47,7 @@ def test_a_series_numbers_do_not_depend_on_its_neighbours(gamma_forecast, supply
         )
         assert (alone.quantiles[0] == together.quantiles[s]).all()
         assert alone.mean[0] == together.mean[s]
+        assert alone.totals.rate[0] == together.totals.rate[s]
 
 
 def test_a_forecast_that_is_too_short_says_how_long_it_must_be(gamma_forecast, supply_of):
