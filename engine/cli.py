@@ -165,6 +165,27 @@ def forecast(
 
 
 @app.command()
+def backtest(
+    config: ConfigFile,
+    against: Annotated[
+        Path | None, typer.Option(metavar="B.yaml", help="a second configuration: these two compete")
+    ] = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Live past order rounds again: accuracy, and the money that the orders would have cost, by model and policy."""
+    from fullshelf.engine.backtest import backtest as run
+    from fullshelf.engine.backtest.words import print_backtest
+    from fullshelf.engine.config import load_config
+
+    with _job(as_json, quiet) as (progress, stop):
+        other = None if against is None else load_config(against)
+        summary = run(load_config(config, overrides or ()), other, progress, stop)
+    _print_json(summary) if as_json else print_backtest(_console(), summary)
+
+
+@app.command()
 def simulate(
     series: Annotated[int, typer.Option(min=1, help="number of SKU-location pairs")],
     periods: Annotated[int, typer.Option(min=1, help="periods of sales")],

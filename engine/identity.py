@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -45,7 +46,7 @@ def run_id(config: Config, inputs: str, model: str, shards: int, as_of: int) -> 
 
     Where the files lie and how many threads work does not change a number and is left out.
     """
-    settings = config.model_dump(mode="json", exclude={"inputs", "output", "run", "as_of", "fit"})
+    settings = config.model_dump(mode="json", exclude={"inputs", "output", "run", "as_of", "fit", "backtest"})
     content = {
         "settings": settings,
         "tables": sorted(config.inputs.given()),
@@ -57,3 +58,21 @@ def run_id(config: Config, inputs: str, model: str, shards: int, as_of: int) -> 
     }
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return f"{Period(config.period).start(as_of):%Y%m%d}-{digest[:16]}"
+
+
+def backtest_id(sides: Sequence[tuple[Config, str, Sequence[str]]], as_of: int) -> str:
+    """Name a backtest like a run; `sides` are configurations with the fingerprints of their inputs and models.
+
+    How the series are split into shards does not change a number and is left out.
+    """
+    apart = {"inputs", "output", "run", "as_of", "fit", "report"}
+    content = {
+        "sides": [
+            (config.model_dump(mode="json", exclude=apart), sorted(config.inputs.given()), inputs, list(models))
+            for config, inputs, models in sides
+        ],
+        "as_of": as_of,
+        "versions": versions(),
+    }
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return f"{Period(sides[0][0].period).start(as_of):%Y%m%d}-{digest[:16]}"

@@ -1,0 +1,206 @@
+"""One shard, round by round: forecasts as they would have been, orders from the stock of that moment, the days after.
+
+`decide` and `live` alternate, so that with limits the driver can share them out over all shards in between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from fullshelf.engine.backtest.costs import MEASURES, costs_of
+from fullshelf.engine.backtest.known_then import ahead_at, lived, panel_at
+from fullshelf.engine.backtest.scores import MIXED, Scores
+from fullshelf.engine.backtest.shelf import Shelf
+from fullshelf.engine.backtest.trial import TEXTBOOK, Trial
+from fullshelf.engine.errors import ConfigError
+from fullshelf.engine.event_covariate import with_events
+from fullshelf.engine.hindsight import IN_STOCK
+from fullshelf.engine.intake import ShardInput
+from fullshelf.engine.panel import KnownAhead, Panel
+from fullshelf.engine.planning import OrderProblem, order_problem
+from fullshelf.engine.protection import protect
+from fullshelf.kernels.allocation import exact_sum
+from fullshelf.kernels.forecast_errors import ERRORS
+from fullshelf.kernels.levels import level_array
+from fullshelf.kernels.textbook import newest_moments, textbook_levels, textbook_orders
+
+Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+GRAIN = 1 << 20  # parts of a unit of money or goods: whole numbers, so that sums do not depend on the shards
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one contender wants to order in a round."""
+
+    rows: Ints  # (n,) series
+    problem: OrderProblem | None  # None: the textbook policy
+    quantity: Array  # (n,) units, without limits
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a shard reads once: for each side its panel and what is known ahead."""
+
+    panels: tuple[Panel, ...]
+    aheads: tuple[KnownAhead | None, ...]
+    supplies: tuple[pl.DataFrame, ...]
+
+
+class ShardTrial:
+    """The S series of one shard under every contender."""
+
+    def __init__(self, trial: Trial, shard: int) -> None:
+        self._trial, self._shard = trial, shard
+        self._start = trial.rounds.origins[0]
+        read = [side.read(shard) for side in trial.sides]
+        _check_alike(read)
+        self._given: Given | None = self._read(read)
+        truth = read[0]
+        self.keys, self.skus = truth.panel.keys, truth.skus
+        S, rounds = truth.panel.series, trial.rounds
+        self.costs = costs_of(truth.supply, rounds.every, rounds.periods)
+        self.values = pl.concat(
+            [
+                self.keys.select("sku", "location"),
+                truth.supply.select("unit_cost", "unit_price", "volume", "supplier"),
+                truth.skus.select("category"),
+            ],
+            how="horizontal",
+        )
+        self.demand, observed = lived(truth.panel, self._start)
+        self._in_stock = observed >= IN_STOCK
+        self.censored = int((~self._in_stock).sum())
+        self._joined = np.zeros(S, np.bool_)
+        self.year = self._newest_year(truth.panel)
+        self._shelves = [Shelf(self.costs, rounds.every, trial.backorder) for _ in trial.contenders]
+        self.money = np.zeros((len(trial.contenders), S, len(MEASURES)))
+        self.scores = [Scores(S, level_array(trial.sides[i].config.forecast.levels)) for i, _ in trial.forecasters]
+        self.round_money = np.zeros((len(trial.contenders), rounds.warm_up + rounds.counted, len(MEASURES)), object)
+        shape = (len(trial.forecasters), rounds.warm_up + rounds.counted, MIXED, len(ERRORS))
+        self.round_errors = np.zeros(shape, object)
+
+    @property
+    def in_money(self) -> NDArray[np.bool_]:
+        """Which series (S,) were ordered for: they have a row of supply and were known by the last round."""
+        return self.costs.planned & self._joined
+
+    def release(self) -> None:
+        """Forget what can be read again, until the next round."""
+        self._given = None
+
+    def decide(self, k: int) -> list[Decision]:
+        """Forecast at the k-th origin and return what each contender would order."""
+        trial, origin = self._trial, self._trial.rounds.origins[k]
+        given = self._given or self._read([side.read(self._shard) for side in trial.sides])
+        self._given = given
+        panel, live = panel_at(given.panels[0], origin)
+        if live.size == 0:
+            return [Decision(live, None, np.zeros(0))] * len(trial.contenders)
+        reviews, kind = np.unique(self.costs.review[live], return_inverse=True)
+        due = np.array([trial.rounds.is_due(k, int(review)) for review in reviews])
+        planned = self.costs.planned[live] & due[kind]
+        level = self._textbook_level(panel, live)
+        self._welcome(live, level)
+        decisions: dict[int, Decision] = {}
+        for number, (i, name) in enumerate(trial.forecasters):
+            side = trial.sides[i]
+            then = panel if i == 0 else panel_at(given.panels[i], origin)[0]
+            known = ahead_at(given.aheads[i], live, origin - self._start, side.horizon)
+            if side.intake.events is not None:
+                then, known = with_events(then, known, side.intake.events, side.horizon)
+            forecast = side.models[name].forecast(then, side.horizon, known)
+            supply = given.supplies[i][live].with_columns(
+                review_period=pl.Series(self.costs.review[live], dtype=pl.Float64), planned=pl.Series(planned)
+            )
+            demand = protect(forecast, supply, then)
+            if trial.rounds.counts(k):
+                done = k * trial.rounds.every
+                errors = self.scores[number].add(
+                    live, forecast, demand, self.demand[live, done:], self._in_stock[live, done:]
+                )
+                self.round_errors[number, k] = [_exact(e) for e in errors]
+            for c, contender in enumerate(trial.contenders):
+                if (contender.side, contender.model) == (i, name) and contender.policy != TEXTBOOK:
+                    settings = side.config.plan.model_copy(update={"policy": contender.policy})
+                    problem = order_problem(demand, supply, self._shelves[c].stock(live), settings)
+                    decisions[c] = Decision(live, problem, problem.orders(np.zeros(live.size))[1])
+        for c, contender in enumerate(trial.contenders):
+            if contender.policy == TEXTBOOK:
+                decisions[c] = Decision(live, None, self._textbook_order(c, live, level, planned))
+        return [decisions[c] for c in range(len(trial.contenders))]
+
+    def live(self, k: int, rows: Ints, orders: list[Array]) -> None:
+        """Place the orders (n,) of each contender for some series and live until the next round."""
+        rounds, S = self._trial.rounds, self.keys.height
+        done = k * rounds.every
+        demand = np.where(self.in_money[:, None], self.demand[:, done : done + rounds.every], 0.0)
+        for c, quantity in enumerate(orders):
+            ordered = np.zeros(S)
+            ordered[rows] = quantity
+            self._shelves[c].order(rows, quantity)
+            found = self.costs.money(self._shelves[c].live(demand), ordered)
+            self.round_money[c, k] = _exact(found)
+            if rounds.counts(k):
+                self.money[c] += found
+
+    def _read(self, read: list[ShardInput]) -> Given:
+        sides = zip(self._trial.sides, read, strict=True)
+        return Given(
+            tuple(given.panel for given in read),
+            tuple(side.ahead(self._shard, given, self._start) for side, given in sides),
+            tuple(given.supply for given in read),
+        )
+
+    def _newest_year(self, panel: Panel) -> tuple[Array, Array]:
+        """Return mean and standard deviation (S,) of a panel's newest year."""
+        mean, sd = np.empty(panel.series), np.empty(panel.series)
+        newest_moments(panel.units, panel.offsets, round(panel.period.per_year), mean, sd)
+        return mean, sd
+
+    def _textbook_level(self, panel: Panel, live: Ints) -> Array:
+        mean, sd = self._newest_year(panel)
+        level, service = np.empty(live.size), self._trial.sides[0].config.plan.service
+        ratio = self.costs.ratio[live] if service is None else np.full(live.size, service)
+        periods = (self.costs.lead + self.costs.review)[live].astype(np.float64)
+        textbook_levels(mean, sd, periods, ratio, level)
+        return level
+
+    def _textbook_order(self, c: int, live: Ints, level: Array, planned: NDArray[np.bool_]) -> Array:
+        costs, order = self.costs, np.empty(live.size)
+        position = self._shelves[c].position(live)
+        room = np.maximum(costs.max_stock[live] - position, 0.0)
+        textbook_orders(level, position, costs.pack[live], costs.moq[live], room, order)
+        return np.where(planned, order, 0.0)
+
+    def _welcome(self, live: Ints, level: Array) -> None:
+        """Give series that were not known before the textbook level as stock, under every contender alike."""
+        new = ~self._joined[live] & self.costs.planned[live]
+        self._joined[live] = True
+        for shelf in self._shelves:
+            shelf.put(live[new], np.floor(np.minimum(level[new], self.costs.max_stock[live[new]]) + 0.5))
+
+
+def _exact(sums: Array) -> list[int]:
+    """Add up columns (n, M) in whole parts of `GRAIN`."""
+    return [exact_sum(np.rint(np.nan_to_num(column) * GRAIN).astype(np.int64)) for column in sums.T]
+
+
+def _check_alike(read: list[ShardInput]) -> None:
+    """Raise ConfigError where two sides do not tell of the same sales."""
+    first, *others = (given.panel for given in read)
+    for other in others:
+        if not (
+            first.keys.select("sku", "location").equals(other.keys.select("sku", "location"))
+            and np.array_equal(first.offsets, other.offsets)
+            and np.array_equal(first.units, other.units)
+        ):
+            raise ConfigError(
+                "--against: the two configurations read different sales; they may differ in model, policy, service, "
+                "covariates and what they know of products, not in the sales by which they are judged"
+            )
