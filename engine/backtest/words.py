@@ -35,6 +35,7 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
         more = "more" if row["difference"] > 0 else "less"
         sure = max(row["p_better"], 1 - row["p_better"])
         how = f"{share(sure)} sure" if sure >= CLEAR else f"not sure ({share(sure)})"
+        how = "so it is in every resample" if sure == 1 else how
         relative = f" ({share(abs(row['relative']))})" if base["cost"] > 0 else ""
         words.append(f"{_upper(name)} would have cost {money(apart)} {more}{relative}: {how}; {between}.")
     return words
