@@ -38,10 +38,10 @@ def share_out(
             plan = orders.plan()
         return commit_orders(job, waiting[shard], values, plan, clock)
 
-    final = {}
-    for outcome in run_shards(shards, commit, threads, stop):
-        if outcome.result is None:
-            raise outcome.error or AssertionError("an outcome has a result or an error")
-        final[outcome.shard] = outcome.result
+    final: dict[int, Record] = {}
+    for done in run_shards(shards, commit, threads, stop):
+        if done.result is None:
+            raise done.error or AssertionError("an outcome has a result or an error")
+        final[done.shard] = done.result
         progress("orders", len(final), len(shards))
     return [final[shard] for shard in shards], allocation
