@@ -262,8 +262,8 @@ def _how(summary: Mapping[str, Any]) -> Html:
         + ". Goods past their shelf life are thrown away, the oldest are sold first. Order cost is booked on arrival.",
         (
             f"What was sold stands for what was wanted. {share(censored)} of the {period}s were not in stock "
-            "throughout: there the sale is a lower bound, and so is the cost of being short; forecasts are not measured "
-            "on them."
+            "throughout: there the sale is a lower bound, and so is the cost of being short; forecasts are not "
+            "measured on them."
         ),
         "The intervals draw the series anew, with the same rounds; they say nothing of other weeks.",
     ]
