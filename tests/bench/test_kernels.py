@@ -81,6 +81,7 @@ def test_a_goal_that_is_missed_is_named() -> None:
     assert "No goal missed" in measured(double()).sentences[-1]
 
 
+@pytest.mark.slow  # compiles the serial and the parallel form of every kernel
 @pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.name)
 def test_each_problem_is_answered_alike_on_one_and_on_several_threads(problem: Problem) -> None:
     drawn = problem.draw(70, np.random.default_rng(5))
@@ -91,6 +92,7 @@ def test_each_problem_is_answered_alike_on_one_and_on_several_threads(problem: P
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # the peer's, of its numerical integration
 @pytest.mark.parametrize("problem", [p for p in PROBLEMS if "stockpyl" in p.peers], ids=lambda problem: problem.name)
 def test_stockpyl_gives_the_same_answers(problem: Problem) -> None:
