@@ -23,7 +23,7 @@ from fullshelf.kernels.smoothers import with_factors
 from fullshelf.kernels.theta import theta
 from fullshelf.kernels.weighted_window import window_forecasts
 
-__all__ = ["auto", "kinds_of_series"]
+__all__ = ["SILENT_SERIES", "auto", "kinds_of_series"]
 
 Array = NDArray[np.float64]
 Single = NDArray[np.float32]

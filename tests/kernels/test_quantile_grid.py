@@ -14,7 +14,7 @@ from fullshelf.kernels.quantile_grid import (
 )
 
 L = level_array()
-steps = st.lists(st.one_of(st.just(0.0), st.floats(1e-9, 50)), min_size=len(LEVELS), max_size=len(LEVELS))
+steps = st.lists(st.one_of(st.just(0.0), st.floats(1e-3, 50)), min_size=len(LEVELS), max_size=len(LEVELS))
 
 
 def curve(increments):

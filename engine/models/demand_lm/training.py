@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import broadcast
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -124,6 +125,7 @@ def train(
     checked
         Called after each look at the held-back windows with the averaged weights in the model; True ends the run.
     """
+    AcceleratorState._reset_state()  # a process may train twice, each time with a precision of its own
     accelerator = Accelerator(mixed_precision=plan.mixed_precision or _precision())
     optimizer = torch.optim.AdamW(_groups(model, plan), lr=plan.learning_rate, betas=(0.9, 0.98), eps=1e-8)
     folder.mkdir(parents=True, exist_ok=True)
