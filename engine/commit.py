@@ -20,7 +20,8 @@ import polars as pl
 
 from fullshelf.engine.errors import RunError
 
-TEMPORARY = ".tmp-"  # prefix of a file that is still being written; readers' globs (*.parquet) do not match it
+TEMPORARY = ".tmp-"  # prefix of what is still being written
+UNFINISHED = ".part"  # its ending: no reader of *.parquet takes what a kill left behind for a finished file
 
 
 @contextmanager
@@ -33,7 +34,7 @@ def replacing(path: Path) -> Iterator[Path]:
         If the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
+    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}{UNFINISHED}")
     try:
         yield temporary
         with temporary.open("rb") as file:

@@ -47,6 +47,7 @@ def complete(
     folder = job.folder
     _place_rejects(job)
     counts = _counts(job, records)
+    job.folder.clear_unfinished()
     _verify(job, records, counts)
     summary: Record = {
         "run": folder.path.name,

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fullshelf.engine.commit import TEMPORARY
+
 TABLES = ("forecasts", "lead_time_demand", "orders", "rejects")
 
 
@@ -32,6 +34,11 @@ class RunFolder:
     def problem(self, shard: int) -> Path:
         """Return the order problem of a shard that waits for the limits; removed when the run is complete."""
         return self.path / "_work" / f"problem-{shard:05d}.npz"
+
+    def clear_unfinished(self) -> None:
+        """Remove what a killed process was writing."""
+        for left in self.path.rglob(f"{TEMPORARY}*"):
+            left.unlink(missing_ok=True)
 
     def clear_work(self) -> None:
         """Remove what only an unfinished run needs."""

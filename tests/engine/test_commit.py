@@ -34,6 +34,14 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_what_a_kill_leaves_behind_is_no_parquet_file(tmp_path: Path) -> None:
+    with replacing(tmp_path / "part-00000.parquet") as temporary:
+        pl.DataFrame({"a": [1]}).write_parquet(temporary)
+        assert temporary.parent == tmp_path
+        assert not list(tmp_path.glob("*.parquet"))
+    assert pl.read_parquet(tmp_path / "*.parquet").height == 1
+
+
 @pytest.mark.parametrize(
     "error",
     [OSError(errno.ENOSPC, "No space left on device"), ValueError("polars: No space left on device (os error 28)")],

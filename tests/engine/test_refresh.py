@@ -196,6 +196,17 @@ def kill_until_done(shop: Any, kills: int, seed: int) -> int:
     return hit
 
 
+def test_what_a_killed_process_was_writing_is_removed_and_not_counted(shop: Any) -> None:
+    folder = Path(run(shop)["folder"])
+    (folder / "_SUCCESS").unlink()
+    (folder / "run.json").unlink()
+    part = next((folder / "lead_time_demand").glob("*.parquet"))
+    for name in (".tmp-1-part-00000.parquet", ".tmp-2-part-00000.parquet.part"):
+        (part.parent / name).write_bytes(part.read_bytes())
+    assert Path(run(shop)["folder"]) == folder
+    assert not list(folder.rglob(".tmp-*"))
+
+
 @pytest.mark.parametrize(
     "kills", [pytest.param(3, id="3 kills"), pytest.param(10, id="10 kills", marks=pytest.mark.slow)]
 )
