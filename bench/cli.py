@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -14,6 +13,7 @@ from rich.console import Console
 
 from fullshelf.bench.machine import Limits, Machine, measure_limits, this_machine
 from fullshelf.bench.result import Report, show_machine, show_report
+from fullshelf.engine.progress import output
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -176,7 +176,7 @@ def compare(
         found = compare_runs(read_results(a), read_results(b))
     except ValueError as e:
         raise typer.BadParameter(str(e)) from e
-    if not show(found, loss, _console()):
+    if not show(found, loss, output()):
         raise typer.Exit(1)
 
 
@@ -188,17 +188,12 @@ def _run(
     disk: Path | None = None,
 ) -> None:
     """Print what the machine allows, measure, print the report; a benchmark of its own file needs no more than this."""
-    console = _console()
+    console = output()
     progress = Console(stderr=True)
     machine, limits = this_machine(packages), measure_limits(disk)
     show_machine(console, machine, limits)
     report = measure(machine, limits, lambda line: progress.print(f"… {line}", style="dim"))
     show_report(console, report, json_file)
-
-
-def _console() -> Console:
-    """Return the terminal, or 160 columns where the output goes to a file."""
-    return Console() if sys.stdout.isatty() else Console(width=160)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from fullshelf.engine.calendar import Period
 from fullshelf.engine.errors import ConfigError, FullshelfError, Interrupted
 from fullshelf.engine.identity import code_version
 from fullshelf.engine.models.names import MODELS
-from fullshelf.engine.progress import Reporter, for_stream, silent
+from fullshelf.engine.progress import Reporter, for_stream, output, silent
 from fullshelf.engine.stopping import Stop, on_signals
 
 QUARANTINED = 3  # exit code: complete but for quarantined shards
@@ -63,11 +62,6 @@ def _job(as_json: bool, quiet: bool) -> Iterator[tuple[Reporter, Stop]]:
         raise typer.Exit(Interrupted.exit_code) from None
 
 
-def _console() -> Console:
-    """Return a console as wide as the terminal, or wide enough for paths where there is none."""
-    return Console() if sys.stdout.isatty() else Console(width=160)
-
-
 def _print_json(content: Any) -> None:
     print(json.dumps(content, default=str))
 
@@ -101,7 +95,7 @@ def refresh(
 
     with _job(as_json, quiet) as (progress, stop):
         summary = run(load_config(config, overrides or ()), progress, stop)
-    _print_json(summary) if as_json else print_summary(_console(), summary)
+    _print_json(summary) if as_json else print_summary(output(), summary)
     if summary["quarantined"]:
         raise typer.Exit(QUARANTINED)
 
@@ -182,7 +176,7 @@ def backtest(
     with _job(as_json, quiet) as (progress, stop):
         other = None if against is None else load_config(against)
         summary = run(load_config(config, overrides or ()), other, progress, stop)
-    _print_json(summary) if as_json else print_backtest(_console(), summary)
+    _print_json(summary) if as_json else print_backtest(output(), summary)
 
 
 @app.command()
@@ -239,7 +233,7 @@ def demo(
 
     with _job(as_json, quiet) as (progress, stop):
         summary = run(load_config(make_demo(out)), progress, stop)
-    _print_json(summary) if as_json else print_summary(_console(), summary)
+    _print_json(summary) if as_json else print_summary(output(), summary)
 
 
 @app.command()

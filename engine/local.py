@@ -50,6 +50,33 @@ def run_shards(shards: Iterable[int], work: Callable[[int], R], threads: int, st
     stop.check()
 
 
+def run_all(
+    shards: Iterable[int],
+    work: Callable[[int], R],
+    threads: int,
+    stop: Stop,
+    tell: Callable[[int], None] = lambda done: None,
+    explain: Callable[[int, Exception], Exception] = lambda shard, error: error,
+) -> dict[int, R]:
+    """Run `work` on each shard as `run_shards` does and return the results by shard; the first that fails ends it.
+
+    Parameters
+    ----------
+    tell
+        Called with the number of results after each.
+    explain
+        Makes the error that rises out of a shard's number and its error.
+    """
+    results: dict[int, R] = {}
+    for outcome in run_shards(shards, work, threads, stop):
+        if outcome.error is not None:
+            risen = explain(outcome.shard, outcome.error)
+            raise risen from (None if risen is outcome.error else outcome.error)
+        results[outcome.shard] = outcome.result  # type: ignore[assignment]  # it has a result or an error
+        tell(len(results))
+    return results
+
+
 def _outcome(shard: int, future: Future[R]) -> Outcome[R]:
     error = future.exception()
     if error is None:

@@ -22,6 +22,11 @@ from rich.text import Text
 PLAIN_SECONDS = 5.0  # between two plain lines of one stage
 
 
+def output() -> Console:
+    """Return a console as wide as the terminal, or wide enough for paths and tables where there is none."""
+    return Console() if sys.stdout.isatty() else Console(width=160)
+
+
 class Reporter(Protocol):
     """Called with a stage, how much of it is done, and the total (None where nobody knows)."""
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from fullshelf.engine.allocation import Allocation, allocate
-from fullshelf.engine.local import run_shards
+from fullshelf.engine.local import run_all
 from fullshelf.engine.pipeline import Clock, Record, ShardJob, commit_orders, limited_orders
 from fullshelf.engine.progress import Reporter
 from fullshelf.engine.shard_orders import Together
@@ -21,12 +21,9 @@ def share_out(
     What is committed here is cheap to compute again, so after an interruption all of it is.
     """
     waiting = {record["shard"]: record for record in records}
-    answers = {}
-    for outcome in run_shards(waiting, partial(limited_orders, job), threads, stop):
-        if outcome.result is None:
-            raise outcome.error or AssertionError("an outcome has a result or an error")
-        answers[outcome.shard] = outcome.result
-        progress("limits", len(answers), len(waiting))
+    answers = run_all(
+        waiting, partial(limited_orders, job), threads, stop, lambda done: progress("limits", done, len(waiting))
+    )
     shards = sorted(answers)
     with ThreadPoolExecutor(threads, thread_name_prefix="limits") as pool:
         allocation = allocate(Together([answers[shard][1] for shard in shards], pool.map, stop.check), job.limits)
@@ -38,10 +35,5 @@ def share_out(
             plan = orders.plan()
         return commit_orders(job, waiting[shard], values, plan, clock)
 
-    final: dict[int, Record] = {}
-    for done in run_shards(shards, commit, threads, stop):
-        if done.result is None:
-            raise done.error or AssertionError("an outcome has a result or an error")
-        final[done.shard] = done.result
-        progress("orders", len(final), len(shards))
+    final = run_all(shards, commit, threads, stop, lambda done: progress("orders", done, len(shards)))
     return [final[shard] for shard in shards], allocation

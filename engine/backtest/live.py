@@ -15,7 +15,7 @@ from fullshelf.engine.backtest.shard_trial import Decision, ShardTrial
 from fullshelf.engine.backtest.trial import TEXTBOOK, Trial
 from fullshelf.engine.errors import FullshelfError, RunError
 from fullshelf.engine.limits import Limit
-from fullshelf.engine.local import run_shards
+from fullshelf.engine.local import run_all
 from fullshelf.engine.progress import Reporter
 from fullshelf.engine.shard_orders import ShardOrders, Together
 from fullshelf.engine.stopping import Stop
@@ -126,13 +126,11 @@ def _each(
     tell: Callable[[int], None] = lambda done: None,
 ) -> list[R]:
     """Run `work` on each shard and return the results in the order of the shards."""
-    found: dict[int, R] = {}
-    for outcome in run_shards(shards, work, threads, stop):
-        if outcome.error is not None:
-            if isinstance(outcome.error, FullshelfError | MemoryError):
-                raise outcome.error
-            error = f"{type(outcome.error).__name__}: {outcome.error}"
-            raise RunError(f"backtest, shard {outcome.shard}: {error}") from outcome.error
-        found[outcome.shard] = outcome.result  # type: ignore[assignment]
-        tell(len(found))
+    found = run_all(shards, work, threads, stop, tell, _explained)
     return [found[shard] for shard in shards]
+
+
+def _explained(shard: int, error: Exception) -> Exception:
+    if isinstance(error, FullshelfError | MemoryError):
+        return error
+    return RunError(f"backtest, shard {shard}: {type(error).__name__}: {error}")
