@@ -56,7 +56,7 @@ def complete(
         "period": config.period,
         "horizon": job.horizon,
         "model": job.model.fingerprint,
-        "device": "cpu",
+        "device": ", ".join(sorted({record["device"] for record in records})),
         "machine": {
             "processor": platform.machine(),
             "cores": len(os.sched_getaffinity(0)),
@@ -68,6 +68,7 @@ def complete(
         "orders": _sum(record["orders"] for record in records),
         "returns": {"rows": job.intake.returns.rows, "units": job.intake.returns.units},
         "rejected": _rejected(folder),
+        "periods_without_sales": job.intake.as_of - job.intake.newest,
         "without_stock_row": sum(record["unknown_stock"] for record in records),
         "limits": [] if shared_out is None else _limits(shared_out),
         "quarantined": {str(shard): error for shard, error in quarantined.items()},
@@ -132,10 +133,10 @@ def _verify(job: ShardJob, records: list[Record], counts: Record) -> None:
         _remove_parts(job, {record["shard"] for record in records})
     for table in TABLES[:3]:
         expected = sum(f["rows"] for r in records for f in r["files"] if f["file"].startswith(f"{table}/"))
-        found = pl.scan_parquet(job.folder.path / table / "*.parquet").select(pl.len()).collect().item()
+        found = pl.scan_parquet(str(job.folder.path / table / "*.parquet")).select(pl.len()).collect().item()
         if found != expected:
             raise RunError(f"{table}: {found:,} rows lie in {job.folder.path / table}, the shards wrote {expected:,}")
-    keys = pl.scan_parquet(job.folder.path / "lead_time_demand" / "*.parquet").select("sku", "location")
+    keys = pl.scan_parquet(str(job.folder.path / "lead_time_demand" / "*.parquet")).select("sku", "location")
     distinct = keys.select(pl.struct("sku", "location").n_unique()).collect(engine="streaming").item()
     if distinct != counts["series"]:
         raise RunError(f"lead_time_demand: {counts['series']:,} series, but {distinct:,} different ones")
@@ -157,7 +158,7 @@ def _remove_parts(job: ShardJob, done: set[int]) -> None:
 
 def _rejected(folder: RunFolder) -> list[Record]:
     """Count the rejected rows by table and rule."""
-    rejects = pl.scan_parquet(folder.path / "rejects" / "*.parquet")
+    rejects = pl.scan_parquet(str(folder.path / "rejects" / "*.parquet"))
     return rejects.group_by("table", "rule").len("rows").sort("table", "rule").collect(engine="streaming").to_dicts()
 
 
@@ -180,11 +181,11 @@ def _facts(job: ShardJob, config: Config, summary: Record, hindsight: pl.DataFra
     path = job.folder.path
     return ReportFacts(
         run=summary,
-        orders=pl.scan_parquet(path / "orders" / "*.parquet"),
-        forecasts=pl.scan_parquet(path / "forecasts" / "*.parquet"),
-        lead_time_demand=pl.scan_parquet(path / "lead_time_demand" / "*.parquet"),
-        rejects=pl.scan_parquet(path / "rejects" / "*.parquet"),
-        values=pl.scan_parquet(path / "_work" / "values-*.parquet"),
+        orders=pl.scan_parquet(str(path / "orders" / "*.parquet")),
+        forecasts=pl.scan_parquet(str(path / "forecasts" / "*.parquet")),
+        lead_time_demand=pl.scan_parquet(str(path / "lead_time_demand" / "*.parquet")),
+        rejects=pl.scan_parquet(str(path / "rejects" / "*.parquet")),
+        values=pl.scan_parquet(str(path / "_work" / "values-*.parquet")),
         limits=pl.DataFrame(summary["limits"]) if summary["limits"] else None,
         hindsight=hindsight,
         examples=config.report.examples,

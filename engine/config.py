@@ -180,6 +180,20 @@ class Config(_Strict):
         return self.forecast.season or self.period.season
 
 
+class _OnceLoader(yaml.SafeLoader):
+    """Reads YAML whose mappings name no key twice: of two values the file would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Return the mapping of a node."""
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
 def load_config(path: Path, overrides: Iterable[str] = ()) -> Config:
     """Read a configuration file; `overrides` are `a.b=value` and win. Relative paths are relative to the file.
 
@@ -195,7 +209,7 @@ def load_config(path: Path, overrides: Iterable[str] = ()) -> Config:
     except UnicodeDecodeError as e:
         raise ConfigError(f"{path}: the configuration is not UTF-8 text; is this the right file?") from e
     try:
-        values = yaml.safe_load(text)
+        values = yaml.load(text, _OnceLoader)  # a safe loader
     except (yaml.YAMLError, ValueError) as e:  # ValueError: a date that no calendar has
         raise ConfigError(f"{path}: not valid YAML: {e}") from e
     if not isinstance(values, dict):

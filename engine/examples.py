@@ -12,7 +12,7 @@ HORIZONS = 3  # how many horizons of history a picture shows
 
 def history(job: ShardJob, keys: pl.DataFrame) -> pl.DataFrame:
     """Return sku, location, date, units, in_stock of the newest periods of the series named in `keys`."""
-    files = pl.scan_parquet(job.folder.path / "lead_time_demand" / "*.parquet", include_file_paths="file")
+    files = pl.scan_parquet(str(job.folder.path / "lead_time_demand" / "*.parquet"), include_file_paths="file")
     where = files.select("sku", "location", "file").join(keys.lazy(), on=["sku", "location"], how="semi").collect()
     parts = [
         _newest(job.intake.read(shard, 1).panel, where, HORIZONS * job.horizon)

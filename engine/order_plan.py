@@ -23,7 +23,7 @@ class OrderPlan:
     order_up_to: Array  # units of inventory position: the best level without packs, MOQ and limits
     reorder_point: Array  # units of inventory position at or below which an order is due; below 0: never, even if empty
     safety_stock: Array  # units, order_up_to less the expected demand
-    critical_ratio: Array  # share of order cycles without a stock-out that is cheapest
+    critical_ratio: Array  # underage cost over underage and overage cost, at the shadow price
     expected_demand: Array  # units per protection interval
     expected_shortage: Array  # units short in the protection interval
     expected_leftover: Array  # units on hand at its end

@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -29,6 +28,7 @@ from fullshelf.engine.problem_file import load_problem, save_problem
 from fullshelf.engine.protection import protect
 from fullshelf.engine.run_folder import RunFolder
 from fullshelf.engine.shard_orders import ShardOrders
+from fullshelf.engine.storage import Location, read_back
 
 Record = dict[str, Any]  # what is kept of a finished shard: files with rows and sha256, counts, sums, seconds
 
@@ -42,7 +42,7 @@ class ShardJob:
     plan: PlanSettings
     horizon: int
     folder: RunFolder
-    previous: Path | None  # the last complete run, whose forecasts are compared with what came true
+    previous: Location | None  # the last complete run, whose forecasts are compared with what came true
     limits: tuple[Limit, ...] = ()  # that span the shards
 
 
@@ -83,6 +83,7 @@ def run_shard(job: ShardJob, shard: int) -> Record:
     record: Record = {
         "shard": shard,
         "series": given.panel.series,
+        "device": job.model.device,
         "files": files,
         "counts": {table: (c.read, c.used, c.rejected) for table, c in given.counts.items()},
         "unknown_stock": int((given.supply["planned"] & ~given.stock["known"]).sum()),
@@ -103,7 +104,9 @@ def run_shard(job: ShardJob, shard: int) -> Record:
 
 def limited_orders(job: ShardJob, shard: int) -> tuple[pl.DataFrame, ShardOrders]:
     """Return a forecast shard's values (see `_values`) and its answers to the driver of the limits."""
-    values = pl.read_parquet(job.folder.values(shard))
+    path = job.folder.values(shard)
+    with read_back(path):
+        values = pl.read_parquet(str(path), glob=False)
     problem = load_problem(job.folder.problem(shard))
     return values, ShardOrders(problem, values, job.limits)
 
@@ -153,5 +156,6 @@ def _hindsight(job: ShardJob, shard: int, given: ShardInput) -> list[dict[str, A
     if not file.exists():
         return []
     today = given.panel.period.start(given.panel.last)
-    since = pl.scan_parquet(file).filter(pl.col("date") <= today).collect()
+    with read_back(file):
+        since = pl.scan_parquet(str(file), glob=False).filter(pl.col("date") <= today).collect()
     return hindsight.compare(since, given.panel, job.previous.name).to_dicts()

@@ -80,6 +80,7 @@ class OrderProblem:
     waiting: Array  # (S,) the same where no order is weighed against the smallest: never below the shortage cost
     overage: Array  # (S,) currency per unit left
     deciding: Array  # (S,) the same, but enough to keep the ratio at or below HIGHEST_RATIO
+    target: Array  # (S,) service level that was asked for instead of costs; NaN: none
     known: Array  # (S,) of `lost_sales_underage`
     carry: Array  # (S,) share of a price that a unit left over saves later
     smallest: Array  # (S,) units: MOQ, pack or economic lot
@@ -119,7 +120,10 @@ class OrderProblem:
         expectations(self.levels, self.need, self.outlast, self.overage, quantity, short, left, leftover_cost)
         shortage, position = short + self.lost_before, self.position.inventory_position
         earning = np.maximum(self.underage - price, 0.0)
-        ratio = np.where(earning > 0, grid_cdf(self.levels, self.serve, free), 0.0)
+        left_over = overage + (1.0 - self.carry) * price
+        ratio = np.divide(earning, earning + left_over, out=np.zeros(S), where=earning > 0)
+        ratio = np.where(np.isnan(self.target), ratio, self.target)
+        service = np.where(earning > 0, grid_cdf(self.levels, self.serve, free), 0.0)
         best_level = np.where(earning > 0, np.maximum(position + free, 0.0), 0.0)
         level = np.minimum(best_level, self.terms.max_stock)
         highest = np.minimum(position + offset, self.terms.max_stock - self.smallest)
@@ -140,7 +144,7 @@ class OrderProblem:
             "shadow_price": price,
         }
         policy = pl.Series(POLICIES).gather(self.policy)
-        return OrderPlan(policy=policy, **numbers, reason=reasons(self, free, best_level, numbers))
+        return OrderPlan(policy=policy, **numbers, reason=reasons(self, free, best_level, service, numbers))
 
 
 def plan_orders(
@@ -205,8 +209,9 @@ def order_problem(
         terms=terms, mean=demand.mean, periods=demand.periods, review=demand.review, position=position,
         reported=stock["known"].to_numpy(), policy=policy, levels=levels,
         need=need, serve=serve, outlast=outlast, same=same, lost_before=lost_before, underage=underage,
-        waiting=waiting, overage=overage, deciding=deciding, known=known, carry=np.where(terms.single, 0.0, CARRY),
-        smallest=smallest, trial=trial, most=room,
+        waiting=waiting, overage=overage, deciding=deciding,
+        target=np.full(S, np.nan if settings.service is None else settings.service), known=known,
+        carry=np.where(terms.single, 0.0, CARRY), smallest=smallest, trial=trial, most=room,
     )  # fmt: skip
 
 

@@ -157,7 +157,7 @@ def _split_sales(config: Config, cache: Path, sales: _Input, watch: Watch) -> Sa
 def _as_of(config: Config, store: SalesStore, today: date | None) -> int:
     """Return the configured as-of period, or the newest of the sales that does not lie in the future."""
     period = Period(config.period)
-    days = {day.day for generation in store.generations for file in generation.live_files() for day in file.days}
+    days = _days(store)
     first = EPOCH + timedelta(days=min(days))
     if config.as_of is None:
         until = last_day(period, period.number_of(today or (datetime.now(UTC) + AHEAD_OF_UTC).date()))
@@ -167,6 +167,11 @@ def _as_of(config: Config, store: SalesStore, today: date | None) -> int:
     if as_of < period.number_of(first):
         raise InputError(f"as_of: {config.as_of} lies before the first sales, of {first}; choose a later day")
     return as_of
+
+
+def _days(store: SalesStore) -> set[int]:
+    """Return the days with sales, from 1970-01-01."""
+    return {day.day for generation in store.generations for file in generation.live_files() for day in file.days}
 
 
 def _settle(
@@ -209,6 +214,7 @@ def _settle(
     return Intake(
         period=period,
         as_of=as_of,
+        newest=period.number_of(EPOCH + timedelta(days=max((d for d in _days(store) if d <= until), default=until))),
         shards=parts[0].shards.shards,
         fingerprint=fingerprint,
         covariates=tuple(name for name in dict.fromkeys(config.covariates) if name in held),

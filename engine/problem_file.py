@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ import numpy as np
 from fullshelf.engine.commit import replacing
 from fullshelf.engine.planning import OrderProblem, Terms
 from fullshelf.engine.stock_position import StockPosition
+from fullshelf.engine.storage import Location
 
 _RECORDS: dict[str, Any] = {"terms": Terms, "position": StockPosition}  # fields that are records of arrays themselves
 
 
-def save_problem(path: Path, problem: OrderProblem) -> None:
+def save_problem(path: Location, problem: OrderProblem) -> None:
     """Write every array, bit for bit."""
     arrays = {f.name: getattr(problem, f.name) for f in fields(problem) if f.name not in _RECORDS}
     for name, record in _RECORDS.items():
@@ -25,9 +27,9 @@ def save_problem(path: Path, problem: OrderProblem) -> None:
         np.savez(file, **arrays)
 
 
-def load_problem(path: Path) -> OrderProblem:
+def load_problem(path: Location) -> OrderProblem:
     """Read what `save_problem` wrote."""
-    with np.load(path, allow_pickle=False) as arrays:
+    with np.load(path if isinstance(path, Path) else io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
         outer = {name: arrays[name] for name in arrays.files if "." not in name}
         inner = {
             name: record(**{f.name: arrays[f"{name}.{f.name}"] for f in fields(record)})

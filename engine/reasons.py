@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
-def reasons(problem: OrderProblem, free: Array, level: Array, numbers: Mapping[str, Array]) -> pl.Series:
+def reasons(
+    problem: OrderProblem, free: Array, level: Array, service: Array, numbers: Mapping[str, Array]
+) -> pl.Series:
     """Return one sentence or two for each of S series.
 
     Parameters
@@ -26,6 +28,8 @@ def reasons(problem: OrderProblem, free: Array, level: Array, numbers: Mapping[s
         (S,) best order without packs, minimum and stock limit, units; negative: too much is there already.
     level
         (S,) the same as a level of the inventory position, units.
+    service
+        (S,) share of cycles without a stock-out at that level.
     numbers
         The columns of the order plan.
     """
@@ -36,7 +40,7 @@ def reasons(problem: OrderProblem, free: Array, level: Array, numbers: Mapping[s
             **{name: numbers[name] for name in ("order_quantity", "expected_demand", "shadow_price")},
             "level": level,
             "free": np.maximum(free, 0.0),
-            "service": numbers["critical_ratio"] * 100,
+            "service": service * 100,
             "periods": problem.periods,
             "lead": lead,
             "review": problem.review,

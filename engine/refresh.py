@@ -5,32 +5,36 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fullshelf.engine.commit import is_disk_full, only_one, read_current, read_record, switch_current
+from fullshelf.engine.commit import only_one, read_current, read_record, switch_current
 from fullshelf.engine.completion import complete
 from fullshelf.engine.config import Config
-from fullshelf.engine.errors import ConfigError, FullshelfError, RunError, UsageError
+from fullshelf.engine.errors import ConfigError, RunError, UsageError
+from fullshelf.engine.executor import Executor, LocalExecutor
 from fullshelf.engine.identity import run_id
 from fullshelf.engine.intake import Intake, prepare
 from fullshelf.engine.limits import read_limits
-from fullshelf.engine.local import run_shards
 from fullshelf.engine.models.catalogue import load_model
-from fullshelf.engine.pipeline import ShardJob, run_shard
+from fullshelf.engine.pipeline import ShardJob
 from fullshelf.engine.progress import Reporter, silent
 from fullshelf.engine.protection import periods_needed
 from fullshelf.engine.run_folder import RunFolder
-from fullshelf.engine.sharing import share_out
 from fullshelf.engine.stopping import Stop
 
 CACHE = ".cache"  # beside the runs: shard files that the next night uses again
-ATTEMPTS = 2  # of a shard, before it is quarantined
 
 
-def refresh(config: Config, progress: Reporter = silent, stop: Stop | None = None) -> dict[str, Any]:
+def refresh(
+    config: Config, progress: Reporter = silent, stop: Stop | None = None, executor: Executor | None = None
+) -> dict[str, Any]:
     """Run the refresh, or resume it, or recognise that it is complete; return run.json with `folder` and `already`.
+
+    Parameters
+    ----------
+    executor
+        Where shards are worked on; default: threads of this process.
 
     Raises
     ------
@@ -46,18 +50,22 @@ def refresh(config: Config, progress: Reporter = silent, stop: Stop | None = Non
         raise ConfigError(f"output: {config.output}: expected a local folder")
     if config.inputs.supply is None:
         raise ConfigError("inputs.supply: orders need costs and lead times; for forecasts alone: `fullshelf forecast`")
+    if executor is None:
+        if config.run.executor != "local":
+            raise ConfigError("run.executor: ray: call `fullshelf refresh`, or fullshelf.cluster.refresh.refresh")
+        executor = LocalExecutor(config.run.threads or len(os.sched_getaffinity(0)))
     runs, ours = Path(config.output), not Path(config.output).exists()
     _make_folder(runs)
     try:
         with only_one(runs / CACHE / "lock", f"{runs}: another refresh"):
-            return _refresh(config, runs, progress, stop)
+            return _refresh(config, runs, executor, progress, stop)
     except UsageError:
         if ours:  # bad input writes nothing
             shutil.rmtree(runs)
         raise
 
 
-def _refresh(config: Config, runs: Path, progress: Reporter, stop: Stop) -> dict[str, Any]:
+def _refresh(config: Config, runs: Path, executor: Executor, progress: Reporter, stop: Stop) -> dict[str, Any]:
     begun = time.perf_counter()
     model = load_model(config.forecast.model, config.forecast.levels, config.season)
     intake = prepare(config, runs / CACHE, progress, stop.check)
@@ -73,11 +81,10 @@ def _refresh(config: Config, runs: Path, progress: Reporter, stop: Stop) -> dict
     limits = () if intake.limits is None else tuple(read_limits(intake.limits))
     job = ShardJob(intake, model, config.plan, horizon, folder, previous, limits)
     folder.success.unlink(missing_ok=True)
-    threads = config.run.threads or len(os.sched_getaffinity(0))
-    records, quarantined = _all_shards(job, threads, progress, stop)
+    records, quarantined = _all_shards(job, executor, progress, stop)
     if limits:
         clock = time.perf_counter()
-        records, shared_out = share_out(job, records, threads, progress, stop)
+        records, shared_out = executor.share_out(job, records, progress, stop)
         seconds["allocate"] = time.perf_counter() - clock
     summary = complete(job, config, records, quarantined, shared_out, seconds, begun)
     switch_current(runs, name)
@@ -117,34 +124,20 @@ def _previous(runs: Path, name: str, intake: Intake) -> Path | None:
 
 
 def _all_shards(
-    job: ShardJob, threads: int, progress: Reporter, stop: Stop
+    job: ShardJob, executor: Executor, progress: Reporter, stop: Stop
 ) -> tuple[list[dict[str, Any]], dict[int, str]]:
-    """Run every shard that has no record yet, a failed one once more; return the records and the quarantined shards."""
+    """Run every shard that has no record yet; return the records and the quarantined shards."""
     folder, shards, half = job.folder, range(job.intake.shards), "forecast" if job.limits else "orders"
     records = {s: r for s in shards if (r := read_record(folder.record(half, s), folder.path)) is not None}
     todo, errors = [s for s in shards if s not in records], dict[int, Exception]()
     progress("shards", len(records), len(shards))
-    for _ in range(ATTEMPTS):
-        errors.clear()
-        for outcome in run_shards(todo, partial(run_shard, job), threads, stop):
-            if outcome.result is not None:
-                records[outcome.shard] = outcome.result
-                progress("shards", len(records), len(shards))
-            elif outcome.error is not None:
-                _raise_if_hopeless(outcome.error)
-                errors[outcome.shard] = outcome.error
-        todo = sorted(errors)
-        if not todo:
-            break
+    for outcome in executor.run(job, todo, stop):
+        if outcome.result is not None:
+            records[outcome.shard] = outcome.result
+            progress("shards", len(records), len(shards))
+        elif outcome.error is not None:
+            errors[outcome.shard] = outcome.error
     if errors and not records:
         shard, error = min(errors.items())
         raise RunError(f"every shard failed; shard {shard}: {type(error).__name__}: {error}") from error
     return [records[s] for s in sorted(records)], {s: f"{type(e).__name__}: {e}" for s, e in errors.items()}
-
-
-def _raise_if_hopeless(error: Exception) -> None:
-    """Raise errors that no second attempt and no other shard can escape."""
-    if isinstance(error, FullshelfError | MemoryError):
-        raise error
-    if is_disk_full(error):
-        raise RunError(f"the disk is full: {error}. What is committed stays; make room and call again") from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import polars as pl
 
@@ -20,6 +21,7 @@ from fullshelf.engine.tables import SKUS, STOCK, SUPPLY, Table
 
 __all__ = [
     "Series",
+    "SeriesRows",
     "SeriesTable",
     "check_skus",
     "check_stock",
@@ -41,8 +43,16 @@ class Series:
     ever: Callable[[], pl.DataFrame]  # with sales at any time
 
 
+class SeriesRows(Protocol):
+    """A table that gives rows for series."""
+
+    def of(self, keys: pl.DataFrame) -> pl.DataFrame:
+        """Return the columns for S series (sku, location), null where no row stands for them, and `found`."""
+        ...
+
+
 class SeriesTable:
-    """A checked table that gives rows for series."""
+    """A checked table, in memory, that gives rows for series."""
 
     def __init__(self, table: pl.DataFrame) -> None:
         self.rows = table if "location" in table.columns else table.with_columns(location=pl.lit(None, pl.String))
@@ -109,14 +119,14 @@ def check_skus(checked: Checked, series: Series) -> Checked:
     return set_aside(checked, SKUS, "no_sales", "sku", strange)
 
 
-def supply_frame(table: SeriesTable | None, keys: pl.DataFrame) -> pl.DataFrame:
+def supply_frame(table: SeriesRows | None, keys: pl.DataFrame) -> pl.DataFrame:
     """Return the supply terms of S series, null where there are none, and whether they can be planned."""
     if table is None:
         return keys.with_columns(_nothing(SUPPLY), planned=pl.lit(False)).drop(KEY)
     return table.of(keys).rename({"found": "planned"})
 
 
-def stock_frame(table: SeriesTable | None, keys: pl.DataFrame) -> pl.DataFrame:
+def stock_frame(table: SeriesRows | None, keys: pl.DataFrame) -> pl.DataFrame:
     """Return the stock of S series; without a row 0 is on hand and `known` is false."""
     arrivals = pl.List(pl.Struct({"step": pl.Int32, "units": pl.Float64}))
     if table is None:
@@ -128,7 +138,7 @@ def stock_frame(table: SeriesTable | None, keys: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def sku_frame(table: SeriesTable | None, keys: pl.DataFrame) -> pl.DataFrame:
+def sku_frame(table: SeriesRows | None, keys: pl.DataFrame) -> pl.DataFrame:
     """Return title, description, category and launch date of S series, null where unknown."""
     return keys.with_columns(_nothing(SKUS)).drop(KEY) if table is None else table.of(keys).drop("found")
 

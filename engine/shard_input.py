@@ -13,7 +13,7 @@ from fullshelf.engine.checks import REJECTS
 from fullshelf.engine.event_covariate import with_events
 from fullshelf.engine.panel import KnownAhead, Panel
 from fullshelf.engine.panels import Part, read_ahead, read_panel
-from fullshelf.engine.series_tables import SeriesTable, sku_frame, stock_frame, supply_frame
+from fullshelf.engine.series_tables import SeriesRows, SeriesTable, sku_frame, stock_frame, supply_frame
 
 __all__ = ["Intake", "Returns", "ShardInput", "TableCount"]
 
@@ -56,6 +56,7 @@ class Intake:
 
     period: Period
     as_of: int  # number of the last known period
+    newest: int  # number of the newest period up to it in which any series sold
     shards: int
     fingerprint: str  # sha256, hex, over the content of every input file and how it is read
     covariates: tuple[str, ...]  # the configured ones that the sales have
@@ -65,9 +66,9 @@ class Intake:
     events: pl.DataFrame | None  # date, location (null: everywhere), event
     sales: tuple[Part, ...]
     future: Part | None
-    supply: SeriesTable | None
-    stock: SeriesTable | None
-    skus: SeriesTable | None
+    supply: SeriesRows | None
+    stock: SeriesRows | None
+    skus: SeriesRows | None
     table_counts: Mapping[str, TableCount]
 
     def counts(self) -> dict[str, TableCount]:
@@ -76,8 +77,8 @@ class Intake:
 
     @property
     def supply_terms(self) -> pl.DataFrame:
-        """lead_time, lead_time_sd and review_period of every usable supply row."""
-        return pl.DataFrame(schema=TERMS) if self.supply is None else self.supply.rows.select(*TERMS)
+        """lead_time, lead_time_sd and review_period of every usable supply row; none where it is not in memory."""
+        return self.supply.rows.select(*TERMS) if isinstance(self.supply, SeriesTable) else pl.DataFrame(schema=TERMS)
 
     def read(self, shard: int, horizon: int) -> ShardInput:
         """Read one shard; `horizon` periods of what is known ahead.

@@ -8,6 +8,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from fullshelf.engine.calendar import Period
+from fullshelf.engine.report.numbers import periods, plural
+
 STAGES = ("split", "read", "forecast", "protect", "plan", "allocate", "write", "report")
 
 
@@ -23,6 +26,12 @@ def print_summary(console: Console, summary: dict[str, Any]) -> None:
     table.add_row(
         "run", f"{summary['run']}, as of {summary['as_of']} ({summary['period']}), model {config_model(summary)}"
     )
+    if without := summary["periods_without_sales"]:
+        table.add_row(
+            "sales",
+            f"[yellow]none in the newest {periods(without, Period(summary['period']))}: taken for demand of 0; "
+            "is an export missing?",
+        )
     table.add_row("series", f"{counts['series']:,} in {counts['shards']:,} shards, {summary['horizon']} periods ahead")
     table.add_row(
         "orders",
@@ -39,7 +48,7 @@ def print_summary(console: Console, summary: dict[str, Any]) -> None:
         table.add_row("limit", f"[yellow]{unused:,} rejected, so they do not hold: see rejects, correct, refresh again")
     if summary["returns"]["rows"]:
         returns = summary["returns"]
-        table.add_row("returns", f"{returns['rows']:,} rows, {returns['units']:,.0f} units, kept out of demand")
+        table.add_row("returns", f"{plural(returns['rows'], 'row')}, {returns['units']:,.0f} units, kept out of demand")
     table.add_row("rejected", rejected_text(summary["rejected"]))
     if summary["without_stock_row"]:
         table.add_row(
@@ -86,4 +95,4 @@ def rejected_text(rejected: list[dict[str, Any]]) -> str:
     if not rejected:
         return "no row"
     rules = ", ".join(f"{r['table']} {r['rule']} {r['rows']:,}" for r in rejected)
-    return f"{sum(r['rows'] for r in rejected):,} rows: {rules}"
+    return f"{plural(sum(r['rows'] for r in rejected), 'row')}: {rules}"

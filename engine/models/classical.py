@@ -36,6 +36,11 @@ class ClassicalModel:
         """Name, season, levels and version of the numerics."""
         return _fingerprint(self.name, self.season, self.levels)
 
+    @property
+    def device(self) -> str:
+        """The kernels are compiled for the processor."""
+        return "cpu"
+
     def forecast(self, panel: Panel, horizon: int, ahead: KnownAhead | None = None) -> Forecast:
         """Forecast as-of + 1 … as-of + horizon; what is known ahead is not used."""
         quantiles, cumulative, mean = self.forecaster(
@@ -55,6 +60,11 @@ class AutoModel:
     def fingerprint(self) -> str:
         """Name, season, levels and version of the numerics."""
         return _fingerprint("auto", self.season, self.levels)
+
+    @property
+    def device(self) -> str:
+        """The kernels are compiled for the processor."""
+        return "cpu"
 
     def forecast(self, panel: Panel, horizon: int, ahead: KnownAhead | None = None) -> Forecast:
         """Forecast as-of + 1 … as-of + horizon; of what is known ahead `promo` and `price` are used."""

@@ -10,14 +10,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fullshelf.engine.errors import ConfigError
 from fullshelf.engine.forecast import Forecast
-from fullshelf.engine.models.weights import content_of
+from fullshelf.engine.models.weights import content_of, name_of
 from fullshelf.engine.panel import KnownAhead, Panel
 from fullshelf.kernels.auto import SILENT_SERIES, kinds_of_series
 from fullshelf.kernels.croston import SILENT, croston_forecasts
@@ -34,6 +34,11 @@ NUMERICS = 1  # raised whenever a forecast of the same weights changes by a bit
 
 class Server(Protocol):
     """Weights in memory."""
+
+    @property
+    def device(self) -> Any:
+        """The torch device of its inputs."""
+        ...
 
     def forecast(self, panel: Panel, ahead: KnownAhead | None, horizon: int, wanted: Rows) -> Iterator[Answer]:
         """Yield answers until every series of `wanted` has one; totals None: the model gives marginals only."""
@@ -82,6 +87,11 @@ class PretrainedModel:
         """Name, content of the weights and their configuration, season, levels and version of the numerics."""
         levels = ",".join(f"{q:g}" for q in self.levels)
         return f"{self.name} numerics={NUMERICS} weights={self._content} season={self.season} levels={levels}"
+
+    @property
+    def device(self) -> str:
+        """Where the weights lie; `cpu` as long as nothing was forecast."""
+        return "cpu" if self._server is None else name_of(self._server.device)
 
     def forecast(self, panel: Panel, horizon: int, ahead: KnownAhead | None = None) -> Forecast:
         """Forecast as-of + 1 … as-of + horizon; `price`, `promo` and `event` are used by models that read them."""

@@ -14,6 +14,11 @@ class DemandModel(Protocol):
         """Name and everything that changes the numbers (weights, version); part of the run id."""
         ...
 
+    @property
+    def device(self) -> str:
+        """Where it forecasts: `cpu`, or the accelerator's name."""
+        ...
+
     def forecast(self, panel: Panel, horizon: int, ahead: KnownAhead | None = None) -> Forecast:
         """Forecast as-of + 1 … as-of + horizon for every series of the panel, in its order."""
         ...

@@ -85,3 +85,10 @@ def load_pretrained(kind: Any, folder: Path) -> tuple[Any, torch.device]:
         return model.to("cuda"), torch.device("cuda")
     torch.set_num_threads(1)
     return model, torch.device("cpu")
+
+
+def name_of(device: torch.device) -> str:
+    """Return `cpu`, or the accelerator's name."""
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

@@ -10,7 +10,7 @@ import polars as pl
 
 from fullshelf.engine.report.facts import ReportFacts
 from fullshelf.engine.report.markup import Column, Html, join, section, table, tag, users
-from fullshelf.engine.report.numbers import aligned, money, number, plural, share
+from fullshelf.engine.report.numbers import aligned, money, number, periods, plural, share
 from fullshelf.engine.report.rejected import Rule
 from fullshelf.engine.report.survey import EXCEPTIONS, FILL, Survey
 
@@ -147,6 +147,10 @@ def _gaps(facts: ReportFacts, found: Survey, rules: list[Rule]) -> list[Html]:
     if series and series > found.rows:
         words = f"{plural(series - found.rows, 'series', 'series')} of {series:,} without a usable row of supply: "
         gaps.append(join(words + "forecast, but not ordered."))
+    if without := run.get("periods_without_sales"):
+        gaps.append(
+            join(f"No series sold anything in the newest {periods(without, facts.period)}: is an export missing?")
+        )
     if lacking := run.get("without_stock_row"):
         gaps.append(
             join(f"{plural(lacking, 'series', 'series')} without a row of stock: planned as if nothing were there.")

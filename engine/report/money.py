@@ -117,7 +117,7 @@ def _picture(facts: ReportFacts, found: Survey, name: str) -> Html:
         "order_value": ("Order value", money_axis, "orders"),
         "fill_rate": ("Served from stock", "expected share of demand", "series"),
         "cover": ("Cover with the order", f"{facts.period}s that stock and order last", "series"),
-        "critical_ratio": ("Critical ratio", "share of cycles without stock-out", "series"),
+        "critical_ratio": ("Critical ratio", "underage over underage and overage cost", "series"),
     }[name]
     if name == "order_value" and not found.priced:
         title, axis = "Order size", "units ordered"
