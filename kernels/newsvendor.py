@@ -23,6 +23,7 @@ from fullshelf.kernels.blocks import FloatArray, floats, over_blocks
 from fullshelf.kernels.compile import loop
 from fullshelf.kernels.critical_fractile import Newsvendor, critical_ratio, from_prices
 from fullshelf.kernels.distributions import Demand
+from fullshelf.kernels.empirical_demand import EmpiricalDemand
 from fullshelf.kernels.families import NORMAL, POISSON, optimum
 from fullshelf.kernels.newsvendor_lanes import normal_lanes, poisson_lanes
 from fullshelf.kernels.newsvendor_lots import LotOrder, OrderLevels, lot_order, order_levels
@@ -186,7 +187,9 @@ def uniform(
     return optimal(Demand.uniform(low, high), underage_cost, overage_cost, parallel=parallel)
 
 
-def cost(demand: Demand, quantity: ArrayLike, underage_cost: ArrayLike, overage_cost: ArrayLike) -> FloatArray:
+def cost(
+    demand: Demand | EmpiricalDemand, quantity: ArrayLike, underage_cost: ArrayLike, overage_cost: ArrayLike
+) -> FloatArray:
     """Return underage E[(X - quantity)+] + overage E[(quantity - X)+], the expected cost of any stock, currency.
 
     >>> float(cost(Demand.normal(50, 8), 40, 0.70, 0.18).round(6))
@@ -196,7 +199,11 @@ def cost(demand: Demand, quantity: ArrayLike, underage_cost: ArrayLike, overage_
 
 
 def profit(
-    demand: Demand, quantity: ArrayLike, price: ArrayLike, unit_cost: ArrayLike, salvage_value: ArrayLike = 0.0
+    demand: Demand | EmpiricalDemand,
+    quantity: ArrayLike,
+    price: ArrayLike,
+    unit_cost: ArrayLike,
+    salvage_value: ArrayLike = 0.0,
 ) -> FloatArray:
     """Return the expected profit of any stock: price x sales + salvage x leftover - unit cost x stock, currency.
 

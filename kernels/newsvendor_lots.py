@@ -10,9 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fullshelf.kernels.allowed_lots import lots_beside
 from fullshelf.kernels.blocks import FloatArray
 from fullshelf.kernels.compile import core, loop
 from fullshelf.kernels.distributions import Demand
+from fullshelf.kernels.empirical_demand import EmpiricalDemand
+from fullshelf.kernels.empirical_lots import empirical_levels, empirical_lots
 from fullshelf.kernels.families import NEGATIVE_BINOMIAL, POISSON, losses, mean_of, optimum, tails
 
 __all__ = ["LotOrder", "OrderLevels", "lot_order", "order_levels"]
@@ -89,19 +92,9 @@ def _lots(
         saving[i] = 0.0
         shortage[i] = short
         leftover[i] = left
-        room = max_stock[i] - stock
-        if size > 0.0:
-            least = size * max(np.ceil(moq[i] / size), 1.0)
-            most = size * np.floor(room / size) if room < math.inf else math.inf
-            first = size * np.floor(wanted / size) if abs(wanted) < math.inf else wanted
-        else:
-            least, most, first = moq[i], room, wanted
-        tried = 0.0
-        for step in range(2 if size > 0.0 else 1):
-            candidate = min(max(first + step * size, least), most)
-            if candidate < least or candidate <= 0.0 or candidate == tried:
+        for candidate in lots_beside(wanted, size, moq[i], max_stock[i] - stock):
+            if candidate == 0.0:
                 continue
-            tried = candidate
             short, left = losses(family, a[i], b[i], stock + candidate)
             after = cu * short + (co * left if co > 0.0 else 0.0) + order_cost[i]
             if after < cost[i]:
@@ -113,7 +106,7 @@ def _lots(
 
 
 def lot_order(
-    demand: Demand,
+    demand: Demand | EmpiricalDemand,
     underage_cost: ArrayLike,
     overage_cost: ArrayLike,
     *,
@@ -157,8 +150,16 @@ def lot_order(
     >>> answer = lot_order(Demand.poisson(20), underage_cost=9, overage_cost=1, pack_size=12)
     >>> float(answer.order_quantity), float(answer.cost.round(4))
     (24.0, 8.876)
+
+    For quantiles of a forecast, 15.5 units would be best:
+
+    >>> demand = EmpiricalDemand.quantiles([0.1, 0.5, 0.9], [2.0, 8.0, 20.0])
+    >>> float(lot_order(demand, underage_cost=3, overage_cost=1, pack_size=6).order_quantity)
+    18.0
     """
     arguments = [underage_cost, overage_cost, inventory_position, order_cost, pack_size, moq, max_stock]
+    if isinstance(demand, EmpiricalDemand):
+        return LotOrder(*demand.over_rows(empirical_lots, arguments, 5, parallel=parallel))
     return LotOrder(*demand.over_blocks(_lots, arguments, 5, parallel=parallel))
 
 
@@ -215,7 +216,7 @@ def _levels(
 
 
 def order_levels(
-    demand: Demand,
+    demand: Demand | EmpiricalDemand,
     underage_cost: ArrayLike,
     overage_cost: ArrayLike,
     order_cost: ArrayLike,
@@ -224,15 +225,21 @@ def order_levels(
 ) -> OrderLevels:
     """Return the stock at or below which an order pays for its order cost, and the level to order up to then.
 
-    The level S is the newsvendor's quantity, the reorder point s the largest stock with G(s) >= G(S) + order cost (of
-    discrete demand the largest whole stock with G(s) > G(S) + order cost, which is S - 1 or less): Scarf 1960, one
-    period. An underage cost of 0 or an infinite order cost never orders: s = -inf. An overage cost of 0 orders up to
-    the highest possible demand, inf where there is none. NaN for a negative or infinite cost, two costs of 0, or
-    parameters that no distribution has.
+    The level S is the newsvendor's quantity, the reorder point s the largest stock with G(s) >= G(S) + order cost
+    (of discrete demand the largest whole stock with G(s) > G(S) + order cost, which is S - 1 or less): Scarf 1960,
+    one period. Of samples and quantiles any stock may be held, so s lies between them. An underage cost of 0 or an
+    infinite order cost never orders: s = -inf. An overage cost of 0 orders up to the highest possible demand, inf
+    where there is none. NaN for a negative or infinite cost, two costs of 0, or parameters that no distribution
+    has.
 
     >>> levels = order_levels(Demand.normal(50, 8), 0.70, 0.18, order_cost=2.0)
     >>> float(levels.reorder_point.round(4)), float(levels.order_up_to.round(4))
     (46.4647, 56.604)
+    >>> levels = order_levels(EmpiricalDemand.samples([0, 0, 3, 5]), 3, 1, order_cost=1.0)
+    >>> float(levels.reorder_point.round(9)), float(levels.order_up_to)
+    (2.0, 3.0)
     """
-    point, level = demand.over_blocks(_levels, [underage_cost, overage_cost, order_cost], 2, parallel=parallel)
-    return OrderLevels(point, level)
+    arguments = [underage_cost, overage_cost, order_cost]
+    if isinstance(demand, EmpiricalDemand):
+        return OrderLevels(*demand.over_rows(empirical_levels, arguments, 2, parallel=parallel))
+    return OrderLevels(*demand.over_blocks(_levels, arguments, 2, parallel=parallel))

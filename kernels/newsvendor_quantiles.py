@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike
 
 from fullshelf.kernels.blocks import floats
 from fullshelf.kernels.critical_fractile import Newsvendor, critical_ratio
+from fullshelf.kernels.empirical_demand import checked_levels
 from fullshelf.kernels.newsvendor_grid import newsvendor_grid
 from fullshelf.kernels.quantile_grid import grid_excess, grid_mean, knots
 from fullshelf.kernels.threads import in_threads
@@ -54,11 +55,7 @@ def quantile_grid(
     >>> float(answer.quantity), float(answer.critical_ratio)
     (15.5, 0.75)
     """
-    at, values = floats(levels), floats(quantiles)
-    if at.ndim != 1 or at.size == 0 or not (at > 0.0).all() or not (at < 1.0).all() or not (np.diff(at) > 0.0).all():
-        raise ValueError(f"levels must rise strictly inside (0, 1), got {at.tolist()}")
-    if values.ndim == 0 or values.shape[-1] != at.size:
-        raise ValueError(f"quantiles must end in an axis of {at.size} levels, got shape {values.shape}")
+    at, values = checked_levels(levels, quantiles)
     shape = np.broadcast_shapes(values.shape[:-1], np.shape(underage_cost), np.shape(overage_cost))
     rows = np.array(np.broadcast_to(values, (*shape, at.size))).reshape(-1, at.size)
     under, over = (np.array(np.broadcast_to(floats(cost), shape)).reshape(-1) for cost in (underage_cost, overage_cost))

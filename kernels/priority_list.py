@@ -9,7 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 from fullshelf.kernels.blocks import FloatArray, floats
 from fullshelf.kernels.compile import core, loop
 from fullshelf.kernels.distributions import Demand
+from fullshelf.kernels.empirical_demand import EmpiricalDemand
+from fullshelf.kernels.empirical_rows import NAMED, empirical_losses
 from fullshelf.kernels.families import losses
+from fullshelf.kernels.threads import writeable
 
 __all__ = ["PriorityList", "priority_list", "sink"]
 
@@ -65,10 +68,17 @@ def sink(score: FloatArray, heap: Ints, size: int, at: int) -> None:
 
 
 @core
-def gain_of_pack(family: int, a: float, b: float, under: float, over: float, stock: float, pack: float) -> float:
+def gain_of_pack(
+    family: int, a: float, b: float, kind: int, levels: FloatArray, row: FloatArray, weight: FloatArray,
+    under: float, over: float, stock: float, pack: float,
+) -> float:  # fmt: skip
     """Return what a pack more saves in underage and overage cost."""
-    now = losses(family, a, b, stock)
-    then = losses(family, a, b, stock + pack)
+    if kind == NAMED:
+        now = losses(family, a, b, stock)
+        then = losses(family, a, b, stock + pack)
+    else:
+        now = empirical_losses(kind, levels, row, weight, stock)
+        then = empirical_losses(kind, levels, row, weight, stock + pack)
     return under * (now[0] - then[0]) - over * (then[1] - now[1])
 
 
@@ -77,6 +87,10 @@ def _buy(
     family: int,
     a: FloatArray,
     b: FloatArray,
+    kind: int,
+    levels: FloatArray,
+    values: FloatArray,
+    weights: FloatArray,
     under: FloatArray,
     over: FloatArray,
     cost: FloatArray,
@@ -91,7 +105,10 @@ def _buy(
     size = 0
     for i in range(n):
         units[i] = 0.0
-        gain = gain_of_pack(family, a[i], b[i], under[i], over[i], stock[i], pack[i])
+        at_row = i if kind != NAMED else 0
+        gain = gain_of_pack(
+            family, a[i], b[i], kind, levels, values[at_row], weights[at_row], under[i], over[i], stock[i], pack[i]
+        )
         score[i] = gain / (cost[i] * pack[i])
         if gain > 0.0:
             heap[size] = i
@@ -122,7 +139,11 @@ def _buy(
             bought[m] = i
             scores[m] = score[i]
             m += 1
-            gain = gain_of_pack(family, a[i], b[i], under[i], over[i], stock[i] + units[i], pack[i])
+            at_row = i if kind != NAMED else 0
+            gain = gain_of_pack(
+                family, a[i], b[i], kind, levels, values[at_row], weights[at_row], under[i], over[i],
+                stock[i] + units[i], pack[i],
+            )  # fmt: skip
             score[i] = gain / price
             gone = not gain > 0.0
         if gone:
@@ -133,7 +154,7 @@ def _buy(
 
 
 def priority_list(
-    demand: Demand,
+    demand: Demand | EmpiricalDemand,
     underage_cost: ArrayLike,
     overage_cost: ArrayLike,
     unit_cost: ArrayLike,
@@ -176,19 +197,21 @@ def priority_list(
     >>> bought = priority_list(Demand.poisson([2, 5, 1, 8]), [5, 2, 14, 3], [0.6, 0.2, 2, 0.4], [3, 1, 10, 2], 30)
     >>> bought.units.tolist(), bought.spend, bought.sku[:6].tolist()
     ([2.0, 6.0, 0.0, 9.0], 30.0, [1, 1, 1, 3, 3, 3])
+    >>> seen = EmpiricalDemand.samples([[0, 0, 3, 5], [1, 2, 2, 4]])
+    >>> priority_list(seen, [5, 4], [0.6, 0.4], [3, 2], budget=10).units.tolist()
+    [2.0, 2.0]
     """
     single = [floats(value) for value in (underage_cost, overage_cost, unit_cost, pack_size, inventory_position)]
-    shape = np.broadcast_shapes(demand.a.shape, demand.b.shape, *(value.shape for value in single))
+    own = [np.empty(demand.shape)] if isinstance(demand, EmpiricalDemand) else [demand.a, demand.b]
+    shape = np.broadcast_shapes(*(value.shape for value in own), *(value.shape for value in single))
     shape = shape if shape else (1,)
     if len(shape) != 1:
         raise ValueError(f"a priority list ranks one row of SKUs, but the arguments broadcast to {shape}")
-    a, b, under, over, cost, pack, stock = (
-        np.array(np.broadcast_to(value, shape), dtype=np.float64) for value in (demand.a, demand.b, *single)
-    )
+    under, over, cost, pack, stock = (np.array(np.broadcast_to(value, shape), dtype=np.float64) for value in single)
     proper = (
         (under >= 0.0) & (over >= 0.0) & (cost > 0.0) & (pack > 0.0) & np.isfinite(under + over + cost + pack + stock)
     )
-    proper &= np.isfinite(Demand(demand.family, a, b).mean) & ((over > 0.0) | (budget < math.inf))
+    proper &= np.isfinite(np.broadcast_to(demand.mean, shape)) & ((over > 0.0) | (budget < math.inf))
     if not proper.all():
         raise ValueError(
             f"{int((~proper).sum())} of {proper.size} SKUs cannot be ranked, the first at index "
@@ -198,5 +221,13 @@ def priority_list(
     if not budget >= 0.0:
         raise ValueError(f"the budget must not be below 0, got {budget}")
     units = np.empty(shape)
-    sku, score, spend, gain = _buy(demand.family, a, b, under, over, cost, pack, stock, float(budget), units)
-    return PriorityList(units, sku, score, spend, gain)
+    given = (under, over, cost, pack, stock, float(budget), units)
+    if isinstance(demand, EmpiricalDemand):
+        values, weights = (
+            writeable(np.broadcast_to(part, (*shape, part.shape[-1]))) for part in (demand.values, demand.weights)
+        )
+        none = np.empty(shape)
+        return PriorityList(units, *_buy(0, none, none, demand.kind, demand.levels, values, weights, *given))
+    a, b = (np.array(np.broadcast_to(value, shape), dtype=np.float64) for value in (demand.a, demand.b))
+    empty = np.empty((1, 0))
+    return PriorityList(units, *_buy(demand.family, a, b, NAMED, np.empty(0), empty, empty, *given))

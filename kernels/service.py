@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike
 from fullshelf.kernels.blocks import FloatArray, floats, over_blocks
 from fullshelf.kernels.compile import core, loop
 from fullshelf.kernels.distributions import Demand
+from fullshelf.kernels.empirical_demand import EmpiricalDemand
+from fullshelf.kernels.empirical_rows import empirical_losses, empirical_quantile, empirical_tails
 from fullshelf.kernels.families import NEGATIVE_BINOMIAL, POISSON, losses, mean_of, quantile, spread, tails
 from fullshelf.kernels.special import normal_cdf, normal_loss, normal_loss_inverse
 
@@ -163,7 +165,7 @@ def fill_rate_safety_stock(
     return SafetyStock(factor, units)
 
 
-def cycle_service_stock(demand: Demand, cycle_service: ArrayLike) -> FloatArray:
+def cycle_service_stock(demand: Demand | EmpiricalDemand, cycle_service: ArrayLike) -> FloatArray:
     """Return the smallest stock that suffices with probability `cycle_service`, units.
 
     >>> cycle_service_stock(Demand.poisson([2.0, 20.0]), 0.95).tolist()
@@ -201,7 +203,35 @@ def _fill(family: int, a: FloatArray, b: FloatArray, fill: FloatArray, stock: Fl
         stock[i] = x + 0.0  # no -0
 
 
-def fill_rate_stock(demand: Demand, fill_rate: ArrayLike, *, parallel: bool = False) -> FloatArray:
+@loop
+def _empirical_fill(
+    values: FloatArray, weights: FloatArray, fill: FloatArray, stock: FloatArray, kind: int, levels: FloatArray
+) -> None:
+    for i in range(stock.size):
+        row, weight = values[i], weights[i]
+        short, left = empirical_losses(kind, levels, row, weight, 0.0)
+        mean = short - left
+        stock[i] = math.nan
+        if not (mean >= 0.0 and 0.0 <= fill[i] <= 1.0):
+            continue
+        if mean == 0.0:
+            stock[i] = 0.0
+            continue
+        if fill[i] == 1.0:
+            stock[i] = empirical_quantile(kind, levels, row, weight, 1.0, 0.0, 1.0)
+            continue
+        target = (1.0 - fill[i]) * mean
+        x = mean - target
+        for _ in range(200):  # Newton's steps from the left of the answer, as above
+            gap = empirical_losses(kind, levels, row, weight, x)[0] - target
+            above = empirical_tails(kind, levels, row, weight, x)[1]
+            if gap <= 0.0 or above <= 0.0 or gap <= 1e-14 * above * abs(x):
+                break
+            x += gap / above
+        stock[i] = x + 0.0
+
+
+def fill_rate_stock(demand: Demand | EmpiricalDemand, fill_rate: ArrayLike, *, parallel: bool = False) -> FloatArray:
     """Return the smallest stock that serves the share `fill_rate` of demand on average, units.
 
     Solves 1 - E[(X - stock)+] / E[X] >= fill rate; a whole number where demand is. A fill rate of 1 asks for the
@@ -209,12 +239,16 @@ def fill_rate_stock(demand: Demand, fill_rate: ArrayLike, *, parallel: bool = Fa
 
     >>> fill_rate_stock(Demand.poisson([2.0, 20.0]), 0.95).tolist()
     [4.0, 22.0]
+    >>> float(fill_rate_stock(EmpiricalDemand.samples([0, 0, 3, 5]), 0.875))
+    4.0
     """
+    if isinstance(demand, EmpiricalDemand):
+        return demand.over_rows(_empirical_fill, [fill_rate], 1, parallel=parallel)[0]
     (stock,) = demand.over_blocks(_fill, [fill_rate], 1, parallel=parallel)
     return stock
 
 
-def service_levels(demand: Demand, stock: ArrayLike) -> ServiceLevels:
+def service_levels(demand: Demand | EmpiricalDemand, stock: ArrayLike) -> ServiceLevels:
     """Return what a stock promises: P(X <= stock), 1 - E[(X - stock)+] / E[X], and the expected rest on both sides.
 
     The fill rate is NaN where the mean demand is not above 0.
@@ -229,7 +263,7 @@ def service_levels(demand: Demand, stock: ArrayLike) -> ServiceLevels:
     return ServiceLevels(demand.cdf(stock), fill[()], shortage, demand.leftover(stock))
 
 
-def marginal_fill_rate(demand: Demand, units: ArrayLike) -> FloatArray:
+def marginal_fill_rate(demand: Demand | EmpiricalDemand, units: ArrayLike) -> FloatArray:
     """Return the share of all demand that the k-th unit of stock serves, k = `units`: P(X >= k) / E[X].
 
     Over k = 1, 2, … it adds up to 1; of continuous demand it is the rate at `units`, per unit. NaN where the mean
