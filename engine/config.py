@@ -88,7 +88,26 @@ class PlanSettings(_Strict):
 class RunSettings(_Strict):
     """Where and how wide the run works; never changes a number."""
 
-    executor: Literal["local"] = Field("local", description="local: this machine, no Ray")
+    executor: Literal["local", "ray"] = Field(
+        "local", description="local: this machine; ray: refresh works on a cluster, other commands on this machine"
+    )
+    address: str | None = Field(
+        None, description="of the Ray cluster; default RAY_ADDRESS, else one that runs here, else one made for the run"
+    )
+    actors: int | None = Field(
+        None, ge=1, le=65536, description="processes on the cluster; default: as many as fit, also while it grows"
+    )
+    cores_per_actor: float = Field(1.0, gt=0, le=1024, description="cores, or a share of one, reserved for each")
+    gpus_per_actor: float | None = Field(
+        None, ge=0, le=64, description="GPUs, or a share of one; default 1 where model and cluster have a use for it"
+    )
+    accelerator: str | None = Field(None, description="type of accelerator that each needs, as Ray names it, e.g. H200")
+    labels: dict[str, str] = Field(
+        default_factory=dict, description="labels of the nodes to work on, e.g. {ray.io/market-type: spot}"
+    )
+    shard_minutes: float = Field(
+        60.0, gt=0, le=10080, description="a shard without a result for so long counts as failed; slow ones race before"
+    )
     shards: int | None = Field(
         None, ge=1, le=65536, description="parts of the catalogue; default by the size of the sales"
     )

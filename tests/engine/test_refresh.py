@@ -161,7 +161,7 @@ def test_a_stop_resumes_with_the_same_bytes(shop: Any, tmp_path: Path, monkeypat
         return whole(job, shard)
 
     with monkeypatch.context() as patch:
-        patch.setattr("fullshelf.engine.refresh.run_shard", interrupt)
+        patch.setattr("fullshelf.engine.executor.run_shard", interrupt)
         with pytest.raises(Interrupted, match="call again to resume"):
             run(shop, "run.shards=6", "run.threads=1", stop=stop)
     assert not (shop.runs / "current").exists()
@@ -227,7 +227,7 @@ def test_a_failed_run_never_touches_the_last_good_one(shop: Any, monkeypatch: py
     def broken(job: pipeline.ShardJob, shard: int) -> dict[str, Any]:
         raise ValueError("the model is broken")
 
-    monkeypatch.setattr("fullshelf.engine.refresh.run_shard", broken)
+    monkeypatch.setattr("fullshelf.engine.executor.run_shard", broken)
     with pytest.raises(RunError, match=r"every shard failed.*the model is broken"):
         run(shop)
     assert (shop.runs / "current").resolve() == Path(good["folder"])
@@ -244,7 +244,7 @@ def test_a_poison_shard_is_quarantined_and_healed_by_the_next_call(shop: Any, mo
         return whole(job, shard)
 
     with monkeypatch.context() as patch:
-        patch.setattr("fullshelf.engine.refresh.run_shard", poison)
+        patch.setattr("fullshelf.engine.executor.run_shard", poison)
         summary = run(shop, "run.shards=4")
     assert summary["quarantined"] == {"1": "ValueError: poison"}
     assert calls.count(1) == 2

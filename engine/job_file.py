@@ -1,0 +1,100 @@
+"""A run's job as a file, so that a process on another machine can open it: only its path and its hash travel there."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import pickle
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from fullshelf.engine.commit import replacing
+from fullshelf.engine.config import ForecastSettings
+from fullshelf.engine.errors import RunError
+from fullshelf.engine.identity import versions
+from fullshelf.engine.models.catalogue import load_model
+from fullshelf.engine.pipeline import ShardJob
+from fullshelf.engine.stored_rows import StoredRows, store_rows
+
+__all__ = ["JobFile", "open_job", "save_job"]
+
+TABLES = ("supply", "stock", "skus")
+
+
+@dataclass(frozen=True, slots=True)
+class JobFile:
+    """Where a job lies and what it must be."""
+
+    path: Path
+    sha256: str
+
+
+def save_job(
+    job: ShardJob,
+    forecast: ForecastSettings,
+    season: int,
+    shards: Iterable[int],
+    threads: int,
+    check: Callable[[], None],
+) -> JobFile:
+    """Write the job, and for each of the shards what the small tables say of its series, into the run's `_work` folder.
+
+    Parameters
+    ----------
+    forecast, season
+        What the job's model was loaded with: it is loaded again where the job is opened.
+    check
+        Called between shards; raises when the end was asked for.
+    """
+    work, intake = job.folder.path / "_work", job.intake
+    tables = {name: rows for name in TABLES if (rows := getattr(intake, name)) is not None}
+
+    def store(shard: int) -> None:
+        check()
+        store_rows(work, shard, intake.sales, tables)
+
+    with ThreadPoolExecutor(threads, thread_name_prefix="rows") as pool:
+        list(pool.map(store, shards))
+    stored = {name: StoredRows(work, intake.shards, name) for name in tables}
+    thin = replace(intake, reject_files=(), limits=None, **stored)
+    values = {f.name: getattr(job, f.name) for f in fields(job) if f.name not in ("intake", "model")}
+    model = (forecast.model, forecast.levels, season, job.model.fingerprint)
+    content = pickle.dumps({"intake": thin, "model": model, "job": values, "versions": versions()}, protocol=5)
+    path = work / "job.pickle"
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+    return JobFile(path, hashlib.sha256(content).hexdigest())
+
+
+def open_job(file: JobFile) -> ShardJob:
+    """Read what `save_job` wrote.
+
+    Raises
+    ------
+    RunError
+        If the file is not to be seen from here or is another one, or if this machine's code or model would give other
+        numbers than the driver's.
+    """
+    try:
+        content = file.path.read_bytes()
+    except OSError as e:
+        raise RunError(
+            f"{file.path}: cannot be read from this machine ({e.strerror}); `output` must lie where every node sees it"
+        ) from e
+    if hashlib.sha256(content).hexdigest() != file.sha256:
+        raise RunError(f"{file.path}: this machine sees another file than the driver wrote; is the folder shared?")
+    found: dict[str, Any] = pickle.load(io.BytesIO(content))  # what the driver itself wrote, as the hash says
+    ours, theirs = versions(), found["versions"]
+    if ours != theirs:
+        other = ", ".join(
+            f"{name} {ours[name]} instead of {theirs[name]}" for name in ours if ours[name] != theirs[name]
+        )
+        raise RunError(f"this machine has {other}; install the same versions on every node")
+    name, levels, season, fingerprint = found["model"]
+    model = load_model(name, levels, season)
+    if model.fingerprint != fingerprint:
+        raise RunError(f"forecast.model: {name} on this machine is {model.fingerprint!r}, the driver's {fingerprint!r}")
+    return ShardJob(intake=found["intake"], model=model, **found["job"])
