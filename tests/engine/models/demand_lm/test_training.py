@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
@@ -33,13 +33,7 @@ from fullshelf.engine.panel import Panel
 Build = Callable[..., Panel]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Compute with one thread: two that wait for each other on a busy machine took six times as long."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 def tiny() -> DemandLM:
@@ -63,6 +57,17 @@ def alike(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
 
 def plan(steps: int, **other: float) -> Plan:
     return Plan(steps=steps, learning_rate=5e-3, warm_up=5, check_every=10, mixed_precision="no", **other)  # type: ignore[arg-type]
+
+
+def test_every_weight_that_trains_has_a_gradient_also_of_a_loaded_model(tmp_path: Path) -> None:
+    tiny().save_pretrained(tmp_path / "start")
+    model = DemandLM.from_pretrained(tmp_path / "start")
+    moved = set[str]()
+    for name, weight in model.named_parameters():
+        if weight.requires_grad:
+            weight.register_post_accumulate_grad_hook(lambda _, name=name: moved.add(name))
+    train(model, monthly, plan(1), tmp_path / "run")
+    assert moved == {name for name, weight in model.named_parameters() if weight.requires_grad}
 
 
 def test_training_lowers_the_loss_on_windows_it_has_not_seen(tmp_path: Path) -> None:
