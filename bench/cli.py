@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -33,6 +36,9 @@ class Size(StrEnum):
 SizeOption = Annotated[Size, typer.Option(help="how much is measured")]
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="write the JSON line to a file too")]
 Series = Annotated[int | None, typer.Option(min=1, help="number of series; default by --size")]
+Work = Annotated[Path | None, typer.Option(help="folder for data and runs; default: one that is removed")]
+SharedData = Annotated[Path, typer.Option(help="folder with data/, scenarios/ and tools/: real sales and their judge")]
+SHARED = Path("../shared")
 
 
 @app.callback()
@@ -41,24 +47,37 @@ def _group() -> None:
 
 
 @app.command()
+def split(size: SizeOption = Size.SMALL, series: Series = None, work: Work = None, json_file: JsonFile = None) -> None:
+    """Measure checking and splitting: rows per second from files to shards, beside Polars reading and sorting them."""
+    from fullshelf.bench.split import SERIES, measure_split
+
+    with _folder(work) as folder:
+        _run(
+            lambda machine, limits, say: measure_split(machine, limits, folder, series or SERIES[size], say=say),
+            size,
+            json_file,
+            disk=folder,
+        )
+
+
+@app.command()
 def refresh(
     size: SizeOption = Size.SMALL,
     series: Series = None,
     periods: Annotated[int, typer.Option(min=30, help="days of sales")] = 365,
     model: Annotated[str, typer.Option(help="demand model")] = "auto",
-    work: Annotated[Path | None, typer.Option(help="folder for data and runs; default: one that is removed")] = None,
+    work: Work = None,
     json_file: JsonFile = None,
 ) -> None:
     """Measure the whole job: rows per second by stage, two nights, peak memory, beside Polars on the same files."""
     from fullshelf.bench.refresh import SERIES, measure_refresh
 
-    with tempfile.TemporaryDirectory(prefix="fullshelf-bench-") as scratch:
-        folder = work or Path(scratch)
-        folder.mkdir(parents=True, exist_ok=True)
+    with _folder(work) as folder:
         _run(
             lambda machine, limits, say: measure_refresh(
                 machine, limits, folder, series or SERIES[size], periods=periods, model=model, say=say
             ),
+            size,
             json_file,
             disk=folder,
         )
@@ -75,6 +94,7 @@ def forecast(
 
     _run(
         lambda machine, limits, say: measure_forecasts(machine, limits, series or SERIES[size], say=say),
+        size,
         json_file,
         packages=("statsforecast",),
     )
@@ -92,13 +112,10 @@ def inference(
 
     _run(
         lambda machine, limits, say: measure_inference(machine, limits, weights or SHIPPED, BATCHES[size], say=say),
+        size,
         json_file,
         packages=("torch", "transformers"),
     )
-
-
-SharedData = Annotated[Path, typer.Option(help="folder with data/, scenarios/ and tools/")]
-SHARED = Path("../shared")
 
 
 @app.command()
@@ -116,6 +133,7 @@ def kernels(
         raise typer.BadParameter(f"no kernel is called {only}; there are: {', '.join(p.name for p in PROBLEMS)}")
     _run(
         lambda machine, limits, say: measure_kernels(machine, limits, SIZES[size], problems=chosen, say=say),
+        size,
         json_file,
         packages=("stockpyl", "inventorize", "scipy"),
     )
@@ -123,43 +141,70 @@ def kernels(
 
 @app.command()
 def accuracy(
+    size: SizeOption = Size.SMALL,
+    series: Series = None,
     shared: SharedData = SHARED,
     model: Annotated[list[str] | None, typer.Option(help="demand model; may be repeated")] = None,
-    task: Annotated[list[str] | None, typer.Option(help="task; may be repeated; default: all")] = None,
+    task: Annotated[list[str] | None, typer.Option(help="open task; may be repeated; default: all of them")] = None,
     windows: Annotated[int, typer.Option(min=1, help="newest as-of dates of each task")] = 1,
+    json_file: JsonFile = None,
 ) -> None:
-    """Score `fullshelf forecast` on real sales, with the judge that stands beside them."""
-    from fullshelf.bench.accuracy import score_tasks, show
+    """Score our models and statsforecast's: on simulated series, and on real sales where they are at hand."""
+    from fullshelf.bench.accuracy import MODELS, SERIES, measure_accuracy
 
-    _need(shared / "data" / "tasks.json")
-    show(list(score_tasks(shared, model or ["auto"], task, windows)), Console(width=160))
+    real = shared if task or size == Size.FULL else None
+    _run(
+        lambda machine, limits, say: measure_accuracy(
+            machine, limits, series or SERIES[size], real, models=model or MODELS, tasks=task, windows=windows, say=say
+        ),
+        size,
+        json_file,
+        packages=("statsforecast", "torch"),
+    )
 
 
 @app.command()
 def decisions(
+    size: SizeOption = Size.SMALL,
+    series: Series = None,
     shared: SharedData = SHARED,
-    scenario: Annotated[list[str] | None, typer.Option(help="scenario; may be repeated; default: all")] = None,
+    scenario: Annotated[list[str] | None, typer.Option(help="scenario; may be repeated; default: all of them")] = None,
     observe: Annotated[str, typer.Option(help="demand, or sold: the shop sees only what it sold")] = "demand",
+    work: Work = None,
+    json_file: JsonFile = None,
 ) -> None:
-    """Replay `fullshelf refresh` on real sales beside the policies of shops and textbooks, and count the money."""
-    from fullshelf.bench.decisions import POLICIES, replay_scenarios, show
+    """Count the money: our orders beside the policies of shops and textbooks, simulated and on real sales."""
+    from fullshelf.bench.decisions import SERIES, measure_decisions
 
-    _need(shared / "scenarios")
-    show(list(replay_scenarios(shared, scenario, observe, POLICIES)), Console(width=160))
-
-
-def _need(path: Path) -> None:
-    """End with exit code 2 where the open data, which are no part of the project, are not there."""
-    if not path.exists():
-        raise typer.BadParameter(f"{path} does not exist: this benchmark needs the open data; name their folder")
+    real = shared if scenario or size == Size.FULL else None
+    with _folder(work) as folder:
+        _run(
+            lambda machine, limits, say: measure_decisions(
+                machine, limits, folder, series or SERIES[size], real, scenarios=scenario, observe=observe, say=say
+            ),
+            size,
+            json_file,
+        )
 
 
 @app.command(name="all")
-def every(size: SizeOption = Size.SMALL) -> None:
-    """Run the benchmarks of this list that need nothing but this machine, one after the other."""
-    kernels(size)
-    forecast(size)
-    refresh(size)
+def every(
+    size: SizeOption = Size.SMALL,
+    only: Annotated[list[str] | None, typer.Option(help="name of a benchmark; may be repeated; default: all")] = None,
+    json_folder: Annotated[
+        Path | None, typer.Option(help="write each result to FOLDER/MACHINE/NAME-SIZE.json, e.g. bench/results")
+    ] = None,
+) -> None:
+    """Run every benchmark in a process of its own, one after the other; exit code 1 where one failed."""
+    from fullshelf.bench.suite import NAMES, run_suite, show_suite
+
+    there = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+    if unknown := set(only or ()) - there:
+        raise typer.BadParameter(f"no benchmark is called {sorted(unknown)}; there are: {', '.join(NAMES)}")
+    ran = run_suite([name for name in NAMES if name in there and (not only or name in only)], size, json_folder)
+    show_suite(output(), ran)
+    if any(one.failed for one in ran):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -180,8 +225,18 @@ def compare(
         raise typer.Exit(1)
 
 
+@contextmanager
+def _folder(work: Path | None) -> Iterator[Path]:
+    """Give the folder that was named, or one that is removed."""
+    with tempfile.TemporaryDirectory(prefix="fullshelf-bench-") as scratch:
+        folder = work or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+
+
 def _run(
     measure: Callable[[Machine, Limits, Callable[[str], None]], Report],
+    size: Size,
     json_file: Path | None,
     *,
     packages: Sequence[str] = (),
@@ -190,10 +245,11 @@ def _run(
     """Print what the machine allows, measure, print the report; a benchmark of its own file needs no more than this."""
     console = output()
     progress = Console(stderr=True)
+    begun = time.perf_counter()
     machine, limits = this_machine(packages), measure_limits(disk)
     show_machine(console, machine, limits)
     report = measure(machine, limits, lambda line: progress.print(f"… {line}", style="dim"))
-    show_report(console, report, json_file)
+    show_report(console, replace(report, size=str(size), seconds=time.perf_counter() - begun), json_file)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

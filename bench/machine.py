@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
@@ -26,6 +28,8 @@ from fullshelf.kernels.compile import parallel
 _TRIAD_ELEMENTS = 1 << 24  # 3 arrays of 128 MiB: beyond the last-level cache of most machines
 _DISK_BYTES = 512 << 20
 _BLOCK = 8 << 20
+_MATRIX = 2048  # 3 matrices of 16 MiB
+BUSY = 0.5  # load of the minute before, above which figures are not those of a quiet machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,20 @@ class Machine:
     system: str
     commit: str  # of the source tree; with "+changes" where it is not clean; "" outside a repository
     versions: dict[str, str]  # of the packages that a benchmark names
+    load: float = 0.0  # processes that wanted to run in the minute before, ours among them; 0 where nobody tells
+    measured: str = ""  # when it began, UTC
+
+    @property
+    def slug(self) -> str:
+        """Name of a folder for results of this machine.
+
+        Examples
+        --------
+        >>> Machine("Intel(R) Xeon(R) Processor", 2, 0, 2, "", "", "", {}).slug
+        'intel-xeon-processor-2-cores'
+        """
+        words = re.sub(r"\((r|tm|c)\)|@.*", " ", self.cpu.lower())
+        return f"{re.sub('[^a-z0-9]+', '-', words).strip('-') or 'machine'}-{self.cores}-cores"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +67,7 @@ class Limits:
     triad_bytes_per_second: float  # memory bandwidth of a[i] = b[i] + x · c[i] on all threads; 3 arrays counted
     write_bytes_per_second: float  # to disk, with fsync; 0 where it was not measured
     read_bytes_per_second: float  # from disk, after asking the system to drop its cache; 0 where not measured
+    matmul_per_second: float = 0.0  # float32 operations of a large matrix product on all of BLAS' threads
 
 
 def this_machine(packages: Iterable[str] = ()) -> Machine:
@@ -63,6 +82,8 @@ def this_machine(packages: Iterable[str] = ()) -> Machine:
         system=f"{platform.system()} {platform.release()}",
         commit=_commit(),
         versions={name: version for name in names if (version := _version(name))},
+        load=os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0,
+        measured=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
 
@@ -86,9 +107,27 @@ def one_core() -> Iterator[None]:
 
 
 def measure_limits(folder: Path | None = None) -> Limits:
-    """Measure memory bandwidth, and the disk under `folder` where one is given (writes 512 MiB and removes them)."""
-    written, read = disk_rates(folder) if folder is not None else (0.0, 0.0)
-    return Limits(triad_bandwidth(), written, read)
+    """Measure memory bandwidth, matrix rate, and the disk under `folder`: writes 512 MiB there and removes them.
+
+    Parameters
+    ----------
+    folder
+        Default: where temporary files go.
+    """
+    written, read = disk_rates(folder or Path(tempfile.gettempdir()))
+    return Limits(triad_bandwidth(), written, read, matmul_rate())
+
+
+def matmul_rate(n: int = _MATRIX, repeats: int = 5) -> float:
+    """Return float32 operations per second of an n × n matrix product, the best of `repeats`."""
+    a = np.ones((n, n), np.float32)
+    out = a @ a
+    best = np.inf
+    for _ in range(repeats):
+        start = time.perf_counter()
+        np.matmul(a, a, out=out)
+        best = min(best, time.perf_counter() - start)
+    return 2.0 * n**3 / best
 
 
 def triad_bandwidth(elements: int = _TRIAD_ELEMENTS, repeats: int = 5) -> float:
@@ -143,10 +182,12 @@ def _cpu() -> str:
 
 
 def _commit() -> str:
+    """Return the commit of the source; results that were written meanwhile are no change of it."""
     root = Path(__file__).resolve().parent.parent
+    status = ["git", "status", "--porcelain", "--", ".", ":!bench/results"]
     try:
         head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
-        dirty = subprocess.run(["git", "status", "--porcelain"], cwd=root, capture_output=True, text=True, check=False)
+        dirty = subprocess.run(status, cwd=root, capture_output=True, text=True, check=False)
     except OSError:
         return ""
     if head.returncode != 0:

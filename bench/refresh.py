@@ -18,9 +18,10 @@ import polars as pl
 import yaml
 
 from fullshelf.bench.machine import Limits, Machine
+from fullshelf.bench.polars_peer import POLARS_FAIRNESS, polars_rows
 from fullshelf.bench.process import Finished, run_measured
 from fullshelf.bench.result import OURS, Report, Row
-from fullshelf.bench.timing import Timing, once
+from fullshelf.bench.timing import once
 from fullshelf.engine.calendar import Period
 from fullshelf.engine.simulate import Marketplace, simulate_marketplace
 
@@ -39,19 +40,6 @@ READING = (
     "checking all tables and splitting sales into shards. Stages that are added up over the threads that work side by "
     "side exceed the wall time (total) together."
 )
-FLOOR = (
-    "Polars reads and sorts the same sales on the same cores and stops there: it checks nothing, writes nothing and "
-    "holds all rows in memory. It is the floor for the split, not a rival for the job."
-)
-
-_SORT = """
-import sys, time, polars as pl
-begun = time.perf_counter()
-frame = pl.read_parquet(sys.argv[1])
-read = time.perf_counter()
-frame = frame.sort("sku", "location", "date")
-print(read - begun, time.perf_counter() - read, frame.height)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +80,13 @@ def measure_refresh(
     table.append(Row("warm-up: total", OURS, "50 series × 30 days", 50, "series", once(warm.process.seconds)))
     for night in _nights(work, market, first, second, model, say):
         table += _rows_of(night, rows, series, size, machine)
-    table += list(_peers(market, rows, size, machine, repeats))
+    table += polars_rows(str(market.tables["sales"] / "*.parquet"), rows, size, machine, repeats)
     figures = {"sales rows": rows, "sales MB on disk": _megabytes(market.tables["sales"])}
     disk = limits.read_bytes_per_second
     cold = f"The disk would give the sales in {figures['sales MB on disk'] * 1e6 / disk:.2f} s." if disk else ""
-    return Report("refresh", machine, limits, tuple(table), {"marketplace": SEED}, (READING, FLOOR, cold), figures)
+    return Report(
+        "refresh", machine, limits, tuple(table), {"marketplace": SEED}, (READING, POLARS_FAIRNESS, cold), figures
+    )
 
 
 def _simulate(work: Path, series: int, periods: int) -> tuple[Marketplace, float]:
@@ -175,22 +165,6 @@ def _rows_of(night: Night, rows: int, series: int, size: str, machine: Machine) 
     peak = {"peak GiB": night.process.peak_bytes / 2**30, "CPU s": night.process.cpu_seconds}
     note = f"{series / whole.median:,.0f} series/s from the shell, {whole.median - inside:.1f} s of it around the run"
     yield Row(f"{night.name}: total", OURS, size, rows, "rows", whole, machine.threads, peak, note)
-
-
-def _peers(market: Marketplace, rows: int, size: str, machine: Machine, repeats: int) -> Iterator[Row]:
-    """Let Polars read and sort the sales in a process of its own."""
-    pattern = str(market.tables["sales"] / "*.parquet")
-    finished = [run_measured([sys.executable, "-c", _SORT, pattern]) for _ in range(repeats + 1)]
-    for process in finished:
-        if process.returncode != 0:
-            reason = process.output.strip().splitlines()[-1:] or [f"exit code {process.returncode}"]
-            yield Row("read and sort", f"polars {pl.__version__}", size, rows, "rows", None, note=reason[0])
-            return
-    times = [[float(word) for word in process.output.split()[:2]] for process in finished]
-    peak = {"peak GiB": max(process.peak_bytes for process in finished) / 2**30}
-    for at, task in enumerate(("read", "sort")):
-        timing = Timing(times[0][at], tuple(pair[at] for pair in times[1:]))
-        yield Row(task, f"polars {pl.__version__}", size, rows, "rows", timing, machine.threads, peak)
 
 
 def _megabytes(folder: Path) -> float:

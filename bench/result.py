@@ -7,15 +7,16 @@ the JSON line.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from fullshelf.bench.machine import Limits, Machine
+from fullshelf.bench.machine import BUSY, Limits, Machine
 from fullshelf.bench.timing import Timing
 
 OURS = "fullshelf"
@@ -52,6 +53,8 @@ class Report:
     seeds: Mapping[str, int] = field(default_factory=dict)
     sentences: tuple[str, ...] = ()  # how to read it, what is fair and what is not
     figures: Mapping[str, float] = field(default_factory=dict)  # of the benchmark as a whole, e.g. peak memory
+    size: str = ""  # "small" or "full"
+    seconds: float = 0.0  # that the benchmark took in all
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it as plain values."""
@@ -75,6 +78,8 @@ class Report:
         ]
         return {
             "benchmark": self.name,
+            "size": self.size,
+            "seconds": self.seconds,
             "machine": asdict(self.machine),
             "limits": asdict(self.limits),
             "seeds": dict(self.seeds),
@@ -86,6 +91,7 @@ class Report:
 
 def show_machine(console: Console, machine: Machine, limits: Limits) -> None:
     """Print what the machine allows; called before anything is measured."""
+    products = f", {_si(limits.matmul_per_second)}FLOP/s by float32 matrix products" if limits.matmul_per_second else ""
     disk = (
         f", disk {_si(limits.write_bytes_per_second)}B/s written and {_si(limits.read_bytes_per_second)}B/s read"
         if limits.write_bytes_per_second
@@ -93,39 +99,24 @@ def show_machine(console: Console, machine: Machine, limits: Limits) -> None:
     )
     console.print(
         f"{machine.cpu}: {machine.cores} cores, {machine.threads} threads, {_si(machine.memory_bytes)}B of memory, "
-        f"{_si(limits.triad_bytes_per_second)}B/s by the triad{disk}",
+        f"{_si(limits.triad_bytes_per_second)}B/s by the triad{products}{disk}",
         soft_wrap=True,
     )
     versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
     console.print(f"Python {machine.python}, {versions}; commit {machine.commit or 'unknown'}", soft_wrap=True)
+    if machine.load > BUSY:
+        console.print(
+            f"[yellow]Others work here too: load {machine.load:.1f} in the minute before. Times are not those of a "
+            "quiet machine.",
+            soft_wrap=True,
+        )
 
 
 def show_report(console: Console, report: Report, json_path: Path | None = None) -> None:
     """Print the table, the sentences and the JSON line; write the JSON to a file too where one is given."""
-    names = list(dict.fromkeys(name for row in report.rows for name in row.figures))
-    table = Table(title=f"bench {report.name}", title_justify="left")
-    for heading in ("task", "who", "size"):
-        table.add_column(heading, overflow="fold", min_width=6)
-    for heading in ("cores", "median", "spread", "first call", "per second", *names):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("note", overflow="fold")
-    group = None
-    for row in report.rows:
-        begins = row.task.partition(":")[0]  # "first night: split" and "first night: read" stand together
-        if group is not None and begins != group:
-            table.add_section()
-        group = begins
-        times = (
-            (_seconds(row.timing.median), f"{row.timing.spread:.0%}", _seconds(row.timing.first))
-            if row.timing
-            else ("not run", "", "")
-        )
-        rate = f"{_si(row.rate)}{row.unit}" if row.rate is not None else ""
-        figures = [f"{row.figures[name]:.4g}" if name in row.figures else "" for name in names]
-        table.add_row(row.task, row.who, row.size, str(row.cores), *times, rate, *figures, row.note)
-    console.print(table)
+    console.print(_table(report))
     for name, value in report.figures.items():
-        console.print(f"{name}: {value:,.4g}")
+        console.print(f"{name}: {_figure(value)}")
     for sentence in report.sentences:
         console.print(sentence, soft_wrap=True)
     line = json.dumps(report.as_json(), allow_nan=False)
@@ -133,6 +124,56 @@ def show_report(console: Console, report: Report, json_path: Path | None = None)
     if json_path is not None:
         json_path.parent.mkdir(parents=True, exist_ok=True)
         json_path.write_text(line + "\n", encoding="utf-8")
+
+
+def _table(report: Report) -> Table:
+    """Return the rows as a table, without empty columns; a size that all rows of a task share is told once."""
+    rows = report.rows
+    sizes = {task: {row.size for row in rows if row.task == task and row.size} for task in {row.task for row in rows}}
+    shared = all(len(found) <= 1 for found in sizes.values())
+    names = list(dict.fromkeys(name for row in rows for name in row.figures))
+    columns: dict[str, list[str]] = {
+        "task": [_task(row, rows[:i], shared) for i, row in enumerate(rows)],
+        "who": [row.who for row in rows],
+        "size": [] if shared else [row.size for row in rows],
+        "cores": [str(row.cores) for row in rows],
+        "median": [_seconds(row.timing.median) if row.timing else "" if row.figures else "not run" for row in rows],
+        "spread": [f"{row.timing.spread:.0%}" if row.timing and len(row.timing.seconds) > 1 else "" for row in rows],
+        "first call": [_seconds(t.first) if (t := row.timing) and (t.first,) != t.seconds else "" for row in rows],
+        "per second": [f"{_si(row.rate)}{row.unit}" if row.rate is not None else "" for row in rows],
+        **{name: [_figure(row.figures[name]) if name in row.figures else "" for row in rows] for name in names},
+        "note": [row.note for row in rows],
+    }
+    columns = {name: cells for name, cells in columns.items() if any(cells)}
+    table = Table(title=f"bench {report.name}", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in columns:
+        if name in ("task", "who", "size", "note"):
+            table.add_column(name, overflow="fold", min_width=12 if name == "who" else 6)
+        else:
+            table.add_column(name, justify="right", no_wrap=not name.startswith(tuple(names)))
+    for i, cells in enumerate(zip(*columns.values(), strict=True)):
+        if i and _group(rows[i]) != _group(rows[i - 1]):
+            table.add_section()
+        table.add_row(*cells)
+    return table
+
+
+def _group(row: Row) -> str:
+    """Rows that stand together: "first night: split" and "first night: read"."""
+    return row.task.partition(":")[0]
+
+
+def _task(row: Row, before: Sequence[Row], shared: bool) -> str:
+    if not shared:
+        return row.task
+    if before and before[-1].task == row.task:
+        return ""
+    told = any(_group(other) == _group(row) and other.size == row.size for other in before)
+    return row.task if told or not row.size else f"{row.task}\n[dim]{row.size}[/]"
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 10_000 or value == int(value) else f"{value:.4g}"
 
 
 def _si(value: float) -> str:

@@ -5,15 +5,18 @@ import polars as pl
 import pytest
 
 from fullshelf.bench import forecast as bench
+from fullshelf.bench.forecast_peer import StatsForecastPeer, long_table
+from fullshelf.bench.forecast_sample import Sample, draw_sample, first_series, shortest, weighted_quantile_loss
 from fullshelf.bench.machine import Limits, one_core, this_machine, usable_cores
+from fullshelf.engine.calendar import Period
 from fullshelf.kernels.levels import LEVELS
 
 NOTHING = Limits(1.0, 0.0, 0.0)
 
 
 @pytest.fixture(scope="module")
-def sample() -> bench.Sample:
-    return bench.draw_sample(30)
+def sample() -> Sample:
+    return draw_sample(30)
 
 
 def test_the_loss_is_the_mean_pinball_loss_relative_to_what_was_sold():
@@ -26,28 +29,28 @@ def test_the_loss_is_the_mean_pinball_loss_relative_to_what_was_sold():
                 error = truth[s, h] - quantiles[s, h, q]
                 total += 2 * (level * error if error >= 0 else (level - 1) * error)
     expected = total / len(LEVELS) / truth.sum()
-    assert bench.weighted_quantile_loss(np.array(LEVELS), quantiles, truth) == pytest.approx(expected)
+    assert weighted_quantile_loss(np.array(LEVELS), quantiles, truth) == pytest.approx(expected)
 
 
-def test_a_sample_has_history_and_a_life_beyond_the_horizon(sample: bench.Sample):
+def test_a_sample_has_history_and_a_life_beyond_the_horizon(sample: Sample):
     lengths = np.diff(sample.panel.offsets)
     assert sample.panel.series == 30
     assert sample.truth.shape == (30, bench.HORIZON)
-    assert lengths.min() >= bench.SHORTEST
+    assert lengths.min() >= shortest(Period.DAY, bench.HORIZON)
     assert lengths.max() == bench.PERIODS
     assert sample.truth.sum() > 0
 
 
-def test_the_table_for_the_peer_ends_at_the_as_of_date(sample: bench.Sample):
-    table = bench._long(sample.panel)
+def test_the_table_for_the_peer_ends_at_the_as_of_date(sample: Sample):
+    table = long_table(sample.panel)
     ends = table.group_by("unique_id").agg(pl.col("ds").max(), pl.len()).sort("unique_id")
     assert (ends["ds"] == sample.as_of).all()
     assert np.array_equal(ends["len"], np.diff(sample.panel.offsets))
     assert np.array_equal(table["y"], sample.panel.units)
 
 
-def test_the_first_series_of_a_panel_are_a_panel(sample: bench.Sample):
-    few = bench._first(sample.panel, 3)
+def test_the_first_series_of_a_panel_are_a_panel(sample: Sample):
+    few = first_series(sample.panel, 3)
     assert few.series == 3
     assert np.array_equal(few.units, sample.panel.units[: sample.panel.offsets[3]])
 
@@ -68,20 +71,20 @@ def test_our_models_are_measured_with_speed_and_loss():
         assert row.timing is not None
         assert row.rate is not None
         assert 0 < row.figures["WQL"] < 2
-    assert report.as_json()["seeds"] == {"marketplace": bench.SEED}
+    assert report.as_json()["seeds"] == {"marketplace": 23}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", bench.PEERS)
-def test_the_quantiles_of_a_peer_come_in_our_shape(name: str, sample: bench.Sample):
+def test_the_quantiles_of_a_peer_come_in_our_shape(name: str, sample: Sample):
     pytest.importorskip("statsforecast")
-    few = bench._first(sample.panel, 3)
-    quantiles = bench._Peer(name)(few)
+    few = first_series(sample.panel, 3)
+    quantiles = StatsForecastPeer(name, bench.HORIZON)(few)
     assert quantiles.shape == (3, bench.HORIZON, len(LEVELS))
     assert np.isfinite(quantiles).all()
     assert quantiles.min() >= 0
     assert (np.diff(quantiles, axis=2) >= 0).all()
-    assert bench.weighted_quantile_loss(np.array(LEVELS), quantiles, sample.truth[:3]) < 3
+    assert weighted_quantile_loss(np.array(LEVELS), quantiles, sample.truth[:3]) < 3
 
 
 def test_one_core_is_given_back():
