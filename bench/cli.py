@@ -225,6 +225,30 @@ def compare(
         raise typer.Exit(1)
 
 
+@app.command()
+def tables(
+    check: Annotated[bool, typer.Option("--check", help="write nothing; exit code 1 where something differs")] = False,
+    results: Annotated[Path | None, typer.Option(help="folder of results; default: bench/results")] = None,
+    root: Annotated[Path | None, typer.Option(help="folder of README.md and docs/; default: the source tree")] = None,
+) -> None:
+    """Write the result tables of README.md and docs/ from the kept results."""
+    from fullshelf.bench.results_folder import RESULTS, ROOT, read_kept
+    from fullshelf.bench.tables import documents
+
+    try:
+        wanted = documents(root or ROOT, read_kept(results or RESULTS))
+    except ValueError as e:
+        raise typer.BadParameter(str(e)) from e
+    stale = [file for file, text in wanted.items() if not file.exists() or file.read_text(encoding="utf-8") != text]
+    for file in stale:
+        if not check:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(wanted[file], encoding="utf-8")
+        output().print(f"{file}: {'differs from the results' if check else 'written'}", soft_wrap=True)
+    if check and stale:
+        raise typer.Exit(1)
+
+
 @contextmanager
 def _folder(work: Path | None) -> Iterator[Path]:
     """Give the folder that was named, or one that is removed."""

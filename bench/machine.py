@@ -29,7 +29,7 @@ _TRIAD_ELEMENTS = 1 << 24  # 3 arrays of 128 MiB: beyond the last-level cache of
 _DISK_BYTES = 512 << 20
 _BLOCK = 8 << 20
 _MATRIX = 2048  # 3 matrices of 16 MiB
-BUSY = 0.5  # load of the minute before, above which figures are not those of a quiet machine
+BUSY = 0.3  # cores that others keep busy, above which figures are not those of a quiet machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Machine:
     system: str
     commit: str  # of the source tree; with "+changes" where it is not clean; "" outside a repository
     versions: dict[str, str]  # of the packages that a benchmark names
-    load: float = 0.0  # processes that wanted to run in the minute before, ours among them; 0 where nobody tells
+    load: float = 0.0  # cores that others kept busy in the half second before
     measured: str = ""  # when it began, UTC
 
     @property
@@ -82,7 +82,7 @@ def this_machine(packages: Iterable[str] = ()) -> Machine:
         system=f"{platform.system()} {platform.release()}",
         commit=_commit(),
         versions={name: version for name in names if (version := _version(name))},
-        load=os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0,
+        load=psutil.cpu_percent(interval=0.5) / 100 * (psutil.cpu_count() or 1),
         measured=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

@@ -91,23 +91,22 @@ class Report:
 
 def show_machine(console: Console, machine: Machine, limits: Limits) -> None:
     """Print what the machine allows; called before anything is measured."""
-    products = f", {_si(limits.matmul_per_second)}FLOP/s by float32 matrix products" if limits.matmul_per_second else ""
+    products = f", {si(limits.matmul_per_second)}FLOP/s by float32 matrix products" if limits.matmul_per_second else ""
     disk = (
-        f", disk {_si(limits.write_bytes_per_second)}B/s written and {_si(limits.read_bytes_per_second)}B/s read"
+        f", disk {si(limits.write_bytes_per_second)}B/s written and {si(limits.read_bytes_per_second)}B/s read"
         if limits.write_bytes_per_second
         else ""
     )
     console.print(
-        f"{machine.cpu}: {machine.cores} cores, {machine.threads} threads, {_si(machine.memory_bytes)}B of memory, "
-        f"{_si(limits.triad_bytes_per_second)}B/s by the triad{products}{disk}",
+        f"{machine.cpu}: {machine.cores} cores, {machine.threads} threads, {si(machine.memory_bytes)}B of memory, "
+        f"{si(limits.triad_bytes_per_second)}B/s by the triad{products}{disk}",
         soft_wrap=True,
     )
     versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
     console.print(f"Python {machine.python}, {versions}; commit {machine.commit or 'unknown'}", soft_wrap=True)
     if machine.load > BUSY:
         console.print(
-            f"[yellow]Others work here too: load {machine.load:.1f} in the minute before. Times are not those of a "
-            "quiet machine.",
+            f"[yellow]Others keep {machine.load:.1f} cores busy: the times are not those of a quiet machine.",
             soft_wrap=True,
         )
 
@@ -137,10 +136,10 @@ def _table(report: Report) -> Table:
         "who": [row.who for row in rows],
         "size": [] if shared else [row.size for row in rows],
         "cores": [str(row.cores) for row in rows],
-        "median": [_seconds(row.timing.median) if row.timing else "" if row.figures else "not run" for row in rows],
+        "median": [seconds_text(row.timing.median) if row.timing else "" if row.figures else "not run" for row in rows],
         "spread": [f"{row.timing.spread:.0%}" if row.timing and len(row.timing.seconds) > 1 else "" for row in rows],
-        "first call": [_seconds(t.first) if (t := row.timing) and (t.first,) != t.seconds else "" for row in rows],
-        "per second": [f"{_si(row.rate)}{row.unit}" if row.rate is not None else "" for row in rows],
+        "first call": [seconds_text(t.first) if (t := row.timing) and (t.first,) != t.seconds else "" for row in rows],
+        "per second": [f"{si(row.rate)}{row.unit}" if row.rate is not None else "" for row in rows],
         **{name: [_figure(row.figures[name]) if name in row.figures else "" for row in rows] for name in names},
         "note": [row.note for row in rows],
     }
@@ -176,14 +175,28 @@ def _figure(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 10_000 or value == int(value) else f"{value:.4g}"
 
 
-def _si(value: float) -> str:
+def si(value: float) -> str:
+    """Write a number with the prefix of its unit.
+
+    Examples
+    --------
+    >>> si(12_345.0), si(0.5)
+    ('12.3 k', '0.5 ')
+    """
     for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= factor:
             return f"{value / factor:.3g} {prefix}"
     return f"{value:.3g} "
 
 
-def _seconds(seconds: float) -> str:
+def seconds_text(seconds: float) -> str:
+    """Write a time.
+
+    Examples
+    --------
+    >>> seconds_text(478.2), seconds_text(0.0123)
+    ('478 s', '12.3 ms')
+    """
     for factor, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")):
         if seconds >= factor:
             return f"{seconds / factor:.3g} {unit}"
