@@ -76,7 +76,7 @@ def sold(rng: np.random.Generator, demand: Grid, period: Period, C: int, whole: 
     loss = between(rng, 0.3, 1.0, found.count) if period is not Period.DAY else 1.0
     share[k] = 1 - np.clip(found.paint(k.size, C, loss), 0, 1)
 
-    # Below 1 most of the day's demand comes early: a shop that sells out an hour before it closes loses next to nothing.
+    # Below 1 most of the day's demand comes early: who sells out an hour before closing loses next to nothing.
     rush = decades(rng, 0.15, 1.7, n)[:, None]
     kept = past[rows] * share**rush
     dither = rng.random((n, C), dtype=np.float32)
