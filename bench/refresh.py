@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -160,11 +160,22 @@ def _rows_of(night: Night, rows: int, series: int, size: str, machine: Machine) 
         for stage, spent in seconds.items():
             cores = machine.threads if stage == "split" else 1
             note = "" if stage in WALL else "added up over threads"
-            yield Row(f"{night.name}: {stage}", OURS, size, rows, "rows", once(spent), cores, note=note)
+            figures = _used(night.summary.get("profile") or (), stage)
+            yield Row(f"{night.name}: {stage}", OURS, size, rows, "rows", once(spent), cores, figures, note)
     whole = once(night.process.seconds)
     peak = {"peak GiB": night.process.peak_bytes / 2**30, "CPU s": night.process.cpu_seconds}
     note = f"{series / whole.median:,.0f} series/s from the shell, {whole.median - inside:.1f} s of it around the run"
     yield Row(f"{night.name}: total", OURS, size, rows, "rows", whole, machine.threads, peak, note)
+
+
+def _used(profile: Sequence[Mapping[str, Any]], stage: str) -> dict[str, float]:
+    """Core seconds and peak memory of a stage; for one that leads a phase, all that the phase used."""
+    key = "phase" if stage in WALL else "stage"
+    rows = [row for row in profile if row[key] == stage]
+    if not rows:
+        return {}
+    cores = sum(row["cpu"] + row["helper_cpu"] for row in rows)
+    return {"peak GiB": max(row["peak_memory_mb"] for row in rows) / 1024, "CPU s": cores}
 
 
 def _megabytes(folder: Path) -> float:

@@ -85,17 +85,21 @@ def _root(
 def refresh(
     config: ConfigFile,
     overrides: Overrides = None,
+    profile: Annotated[bool, typer.Option("--profile", help="print where the time and the memory went")] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Run the main job: inputs → forecasts → orders → report. Called again it resumes, or says that it is complete."""
     from fullshelf.engine.config import load_config
+    from fullshelf.engine.profile_text import print_profile
     from fullshelf.engine.refresh import refresh as run
     from fullshelf.engine.summary_text import print_summary
 
     with _job(as_json, quiet) as (progress, stop):
         summary = run(load_config(config, overrides or ()), progress, stop)
     _print_json(summary) if as_json else print_summary(output(), summary)
+    if profile and not as_json:
+        print_profile(output(), summary)
     if summary["quarantined"]:
         raise typer.Exit(QUARANTINED)
 

@@ -24,10 +24,12 @@ from fullshelf.engine.examples import history
 from fullshelf.engine.hindsight import accuracy
 from fullshelf.engine.identity import versions
 from fullshelf.engine.pipeline import Record, ShardJob
+from fullshelf.engine.profile import sampled, working
 from fullshelf.engine.report import ReportFacts, write_report
 from fullshelf.engine.run_folder import TABLES, RunFolder
 
 
+@working("report")
 def complete(
     job: ShardJob,
     config: Config,
@@ -80,11 +82,12 @@ def complete(
     seconds |= _sum(record["seconds"] for record in records)
     clock = time.perf_counter()
     summary["seconds"], summary["peak_memory_mb"] = seconds, peak_memory_mb()
+    summary["profile"] = sampled()
     with replacing(folder.report) as temporary:
         write_report(temporary, _facts(job, config, summary, sums))
     seconds["report"] = time.perf_counter() - clock
     seconds["total"] = time.perf_counter() - begun
-    summary["peak_memory_mb"] = peak_memory_mb()
+    summary["peak_memory_mb"], summary["profile"] = peak_memory_mb(), sampled()
     write_json(folder.summary, summary)
     if not quarantined:
         folder.clear_work()

@@ -25,6 +25,7 @@ from fullshelf.engine.models.protocol import DemandModel
 from fullshelf.engine.order_plan import OrderPlan
 from fullshelf.engine.planning import order_problem
 from fullshelf.engine.problem_file import load_problem, save_problem
+from fullshelf.engine.profile import working
 from fullshelf.engine.protection import protect
 from fullshelf.engine.run_folder import RunFolder
 from fullshelf.engine.shard_orders import ShardOrders
@@ -57,7 +58,8 @@ class Clock:
         """Add the time inside the block to a stage."""
         begun = time.perf_counter()
         try:
-            yield
+            with working(name):
+                yield
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begun
 

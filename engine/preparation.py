@@ -26,6 +26,7 @@ from fullshelf.engine.fingerprints import Fingerprints, Known, check_unchanged, 
 from fullshelf.engine.future import split_future
 from fullshelf.engine.generations import DayCount
 from fullshelf.engine.panels import Part, all_live_keys
+from fullshelf.engine.profile import working
 from fullshelf.engine.sales import SalesStore
 from fullshelf.engine.sales_rejects import last_day, late_rows, write_sales_rejects
 from fullshelf.engine.scan import ROW, column_names
@@ -71,6 +72,7 @@ class _Input:
         )
 
 
+@working("split")
 def prepare(
     config: Config,
     cache: Path,

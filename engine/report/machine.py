@@ -11,6 +11,7 @@ import yaml
 
 from fullshelf.engine.report import charts
 from fullshelf.engine.report.facts import ReportFacts
+from fullshelf.engine.report.flame import where_the_time_went
 from fullshelf.engine.report.markup import Column, Html, join, section, table, tag, users
 from fullshelf.engine.report.numbers import duration, memory, number, plural, share
 from fullshelf.engine.report.rejected import Rule
@@ -70,6 +71,7 @@ def the_run(facts: ReportFacts) -> Html:
         "The run",
         _quarantined(run),
         tag("div", _stages(seconds) if seconds else "", _description(run), css="columns"),
+        where_the_time_went(run.get("profile") or (), seconds.get("total", 0.0)),
         _configuration(run),
     )
 

@@ -76,7 +76,7 @@ svg+svg{margin-top:16px}
 svg text{font-size:11px;fill:var(--soft)}
 svg path{fill:none}
 .grid{stroke:var(--rule);stroke-width:.75}.base{stroke:var(--soft);stroke-width:.75}
-.bar{fill:var(--blue)}.track{fill:var(--rule)}.hot{fill:var(--warn)}
+.bar{fill:var(--blue)}.track{fill:var(--rule)}.hot{fill:var(--warn)}.helpers{fill:var(--narrow)}.disk{fill:var(--ink)}
 svg .wide{fill:var(--wide)}svg .narrow{fill:var(--narrow)}svg .cover{fill:var(--cover)}
 .median{stroke:var(--blue);stroke-width:1.75;stroke-linejoin:round}
 .sold{stroke:var(--ink);stroke-width:1.1;stroke-linejoin:round}

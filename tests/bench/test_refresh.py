@@ -46,6 +46,15 @@ def test_a_night_becomes_a_row_for_each_stage_and_one_for_the_whole():
     assert again.task == "again: total"
 
 
+def test_a_stage_says_what_it_used_and_a_phase_what_all_stages_in_it_used():
+    parts = {"cpu": 1.0, "helper_cpu": 0.5, "peak_memory_mb": 512.0}
+    places = (("shards", "plan"), ("allocate", "plan"), ("allocate", "allocate"))
+    profile = [{"phase": phase, "stage": stage} | parts for phase, stage in places]
+    assert bench._used(profile, "plan") == {"peak GiB": 0.5, "CPU s": 3.0}
+    assert bench._used(profile, "allocate") == {"peak GiB": 0.5, "CPU s": 3.0}
+    assert bench._used(profile, "report") == {}
+
+
 @pytest.mark.slow
 def test_the_whole_benchmark_measures_three_calls_and_polars(tmp_path: Path):
     report = bench.measure_refresh(
