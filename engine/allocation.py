@@ -18,14 +18,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fullshelf.engine.claims import limit_groups
 from fullshelf.engine.limits import Limit
-from fullshelf.engine.shard_orders import Responder
-from fullshelf.kernels.allocation import CLOSE, PARTS, ROOM, shadow_prices
+from fullshelf.engine.shard_orders import GRAIN, Responder
+from fullshelf.kernels.allocation import CLOSE, PARTS, ROOM, largest_shares, shadow_prices
 
 Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 SAMPLE = 20_000  # series on which the search for prices begins
-OFFERS = 64  # in one round of step 3
+SAMPLE_A_LIMIT = 40  # series, where there are many limits
+OFFERS = 64  # in one round of step 3, or
+OFFERS_A_LIMIT = 4
 ROUNDS = 20  # of step 3
 
 
@@ -37,50 +41,71 @@ class Allocation:
     price: Array  # (J,) currency saved per further unit of the resource; 0: the limit does not bind
     wanted: Array  # (J,) use without limits, in units of the resource
     used: Array  # (J,) use of the orders, never above the amount
+    cost: float = 0.0  # expected cost of the orders, currency
+    regret: float = (
+        0.0  # the most that another sharing could save at these prices, currency: distance to the dual bound
+    )
+
+    @property
+    def gap(self) -> float:
+        """Share of the least possible cost by which the orders may be dearer than it: 0 is the best; NaN without cost.
+
+        Examples
+        --------
+        >>> none = np.zeros(0)
+        >>> Allocation((), none, none, none, cost=1001.0, regret=1.0).gap
+        0.001
+        """
+        least = self.cost - self.regret
+        return self.regret / least if least > 0 else (0.0 if self.regret == 0 else float("nan"))
 
 
 def allocate(orders: Responder, limits: Sequence[Limit]) -> Allocation:
     """Share out the limits; afterwards every shard's quantities are final."""
+    J, groups = len(limits), limit_groups(limits)
     room = np.array([ROOM if limit.amount > 0 else 0 for limit in limits], dtype=np.int64)
     scale = np.array([limit.amount / PARTS if limit.amount > 0 else 1 / PARTS for limit in limits])
-    nothing = np.zeros(len(limits))
+    nothing = np.zeros(J)
     wanted = orders.use(nothing)
-    high = nothing if (wanted <= room).all() else _prices(orders, room)
+    high = nothing if (wanted <= room).all() else _prices(orders, groups, room)
     orders.settle(high * (1 - 2 * CLOSE), high)
-    if not high.any():
-        return Allocation(tuple(limits), high, *[(wanted * scale).astype(np.float64)] * 2)
-    begin, end = 0.0, 1.0
-    for _ in range(8):
-        shares = np.linspace(begin, end, 9)
-        fits = (orders.mixed_use(shares) <= room).all(axis=1)
-        last = int(np.flatnonzero(fits).max())
-        if last == shares.size - 1:
-            begin = end
-            break
-        begin, end = float(shares[last]), float(shares[last + 1])
-    orders.fix(begin)
-    used = orders.mixed_use(np.array([begin]))[0].astype(np.int64)
+    used = wanted.astype(np.int64) if not high.any() else _fill(orders, groups, room)
+    regret = orders.regret()
+    spare = float((high * scale * np.maximum(room - used, 0)).sum())
+    cost = regret.cost / GRAIN
+    return Allocation(
+        tuple(limits), high, (wanted * scale).astype(np.float64), used * scale, cost, regret.regret / GRAIN + spare
+    )
+
+
+def _fill(orders: Responder, groups: Sequence[Ints], room: Ints) -> Ints:
+    """Let the jumps through and hand out what is left; return the parts (J,) used."""
+    shares = largest_shares(orders.mixed_use, groups, room.tolist(), room.size)
+    orders.fix(shares)
+    used = orders.mixed_use(shares).astype(np.int64)
+    left, count = np.append(room - used, 4 * PARTS), max(OFFERS, OFFERS_A_LIMIT * room.size)
     for _ in range(ROUNDS):
-        offers = orders.offers(room - used, OFFERS)
+        offers = orders.offers(left[:-1], count)
         taken = []
-        for n, use in enumerate(offers.use):
-            if (used + use <= room).all():
-                used = used + use
+        for n, (limit, use) in enumerate(zip(offers.limit, offers.use, strict=True)):
+            if (use <= left[limit]).all():
+                left[limit] -= use
+                left[-1] = 4 * PARTS
                 taken.append(n)
         if not taken:
             break
         orders.accept(offers.place[taken])
-    return Allocation(tuple(limits), high, (wanted * scale).astype(np.float64), used * scale)
+    return room - left[:-1]
 
 
-def _prices(orders: Responder, room: NDArray[np.int64]) -> Array:
+def _prices(orders: Responder, groups: Sequence[Ints], room: Ints) -> Array:
     """Find the shadow prices, first on a sample by hash: most of the search costs little there."""
     ceilings, guess, share = orders.ceilings(), None, 1.0
-    while orders.series * share > SAMPLE:
+    while orders.series * share > max(SAMPLE, SAMPLE_A_LIMIT * room.size):
         share /= 4
     while True:
-        part = np.array([int(r * share) for r in room], dtype=np.int64)
-        guess = shadow_prices(lambda j, prices: orders.use_of(j, prices, share), part, ceilings, guess)  # noqa: B023
+        part = [int(r * share) for r in room]
+        guess = shadow_prices(lambda which, prices: orders.use_of(which, prices, share), groups, part, ceilings, guess)  # noqa: B023
         if share == 1.0:
             return guess
         share *= 4

@@ -27,18 +27,23 @@ class Limit:
         values
             S rows: location, unit_cost, unit_price, volume, supplier, category.
         """
-        each = {
-            "capital": pl.coalesce("unit_cost", "unit_price"),
-            "volume": pl.col("volume"),
-            "units": pl.lit(1.0),
-        }[self.resource]
         field, _, value = self.scope.partition("=")
         inside = pl.lit(True)
         if field != "all":
             name = pl.col(field)
             inside = (name == value) | (name.str.starts_with(value + "/") if field == "category" else pl.lit(False))
-        claim = pl.when(inside).then(each).otherwise(0.0).fill_null(0.0).cast(pl.Float64)
-        return values.with_columns(claim=claim)["claim"].to_numpy()
+        within = values.select(pl.when(inside).then(1.0).otherwise(0.0).alias("share"))["share"].to_numpy()
+        return np.where(np.broadcast_to(within, values.height) > 0.0, claim_of(self.resource, values), 0.0)
+
+
+def claim_of(resource: str, values: pl.DataFrame) -> Array:
+    """Return what one unit of each series uses of a resource (S,), whatever the scope; 0 where it is not known."""
+    each = {
+        "capital": pl.coalesce("unit_cost", "unit_price"),
+        "volume": pl.col("volume"),
+        "units": pl.lit(1.0),
+    }[resource]
+    return values.with_columns(claim=each.cast(pl.Float64).fill_null(0.0))["claim"].to_numpy()
 
 
 def read_limits(table: pl.DataFrame) -> list[Limit]:

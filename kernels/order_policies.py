@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from fullshelf.kernels.compile import core, loop
 from fullshelf.kernels.newsvendor_grid import best_quantity, cost_at, lots_of
-from fullshelf.kernels.quantile_grid import cdf_at, excess_at, mean_of, value_at
+from fullshelf.kernels.quantile_grid import excess_at, mean_of
 from fullshelf.kernels.special import normal_cdf, normal_quantile
 
 __all__ = [
@@ -32,8 +32,8 @@ __all__ = [
     "economic_lots",
     "expectations",
     "order_gains",
+    "order_regrets",
     "reorder_offsets",
-    "underage_for_service",
     "whole_packs",
 ]
 
@@ -105,21 +105,6 @@ def lost_sales_underage(underage: float, overage: float, known: float) -> float:
 
 
 @loop
-def underage_for_service(
-    levels: Array, need: Array, outlast: Array, same: Flags, outlast_cost: Array, service: float
-) -> Array:
-    """Underage costs (S,) that make a service level the cheapest: P(no stock-out) = service at the optimum."""
-    out = np.empty(need.shape[0])
-    for s in range(need.shape[0]):
-        q = value_at(levels, need[s], service)
-        lasting = cdf_at(levels, outlast[s], q)
-        if same[s]:  # at an atom of demand the cdf jumps past the service that is asked
-            lasting = min(lasting, service)
-        out[s] = outlast_cost[s] * max(lasting, 1e-3) / (1.0 - service)
-    return out
-
-
-@loop
 def best_orders(
     levels: Array, need: Array, outlast: Array, same: Flags, underage: Array, waiting: Array, outlast_cost: Array,
     known: Array, carry: Array, price: Array, pack: Array, smallest: Array, trial: Array, most: Array, free: Array,
@@ -132,7 +117,8 @@ def best_orders(
     levels, need, outlast
         (K,) and (S, K) requirement curves; `same` (S,) where the two are one.
     underage, waiting, outlast_cost, price
-        (S,) currency per unit short, short where no order is weighed against the smallest, left, ordered.
+        (S,) currency per unit short, short where no order is weighed against the smallest, left, ordered. Infinite
+        `waiting`: the best order is a promise, see `lots_of`.
     known
         (S,) of `lost_sales_underage`.
     carry
@@ -180,6 +166,8 @@ def reorder_offsets(
     for s in range(need.shape[0]):
         u, a, o = underage[s] - price[s], (1.0 - carry[s]) * price[s], outlast_cost[s]
         out[s] = free[s]
+        if underage[s] == math.inf:  # a promise: due as soon as it is not kept
+            continue
         u = lost_sales_underage(u, a + o, known[s])
         if not u > 0.0:
             continue
@@ -211,6 +199,28 @@ def order_gains(
         u = lost_sales_underage(underage[s], o, known[s])
         out[s] = cost_at(levels, need[s], outlast[s], u, 0.0, o, q, means[0], means[1])
         out[s] -= cost_at(levels, need[s], outlast[s], u, 0.0, o, q + step[s], means[0], means[1])
+    return out
+
+
+@loop
+def order_regrets(
+    levels: Array, need: Array, outlast: Array, underage: Array, outlast_cost: Array, known: Array,
+    carry: Array, price: Array, quantity: Array, best: Array,
+) -> Array:  # fmt: skip
+    """Return by how much orders cost more than `best_orders` at a price (S,), what they pay for included; currency.
+
+    Weak duality: added up over the series, and the price of what a limit has left, it is the most that any sharing of
+    the limits could save, costs taken as they are at these prices. Where an order cost decides on lots (see
+    `best_orders`, `trial`) the answer at the price stands for the best, and what is cheaper than it counts as equal.
+    """
+    out = np.empty(need.shape[0])
+    for s in range(need.shape[0]):
+        u, a, o = underage[s] - price[s], (1.0 - carry[s]) * price[s], outlast_cost[s]
+        u = lost_sales_underage(u, a + o, known[s])
+        means = mean_of(levels, need[s]), mean_of(levels, outlast[s])
+        out[s] = cost_at(levels, need[s], outlast[s], u, a, o, quantity[s], means[0], means[1])
+        out[s] -= cost_at(levels, need[s], outlast[s], u, a, o, best[s], means[0], means[1])
+        out[s] = max(out[s], 0.0)
     return out
 
 

@@ -26,8 +26,8 @@ def newsvendor_response(i, A, limits):
         ratio = np.clip((cu - prices @ A) / (cu + co), 1e-12, 1 - 1e-12)
         return np.where(cu > prices @ A, np.maximum(mean + sd * stats.norm.ppf(ratio), 0), 0)
 
-    def use_of(limit, prices):
-        return exact_sum(in_parts(A[limit] * orders(prices), limits[limit]))
+    def use_of(which, prices):
+        return [exact_sum(in_parts(A[j] * orders(prices), limits[j])) for j in which]
 
     return orders, use_of, (cu / np.where(A > 0, A, np.inf)).max(axis=1)
 
@@ -38,7 +38,7 @@ def test_published_newsvendor_budget():
         i, expected = case["inputs"], case["expected"]
         A = np.array([i["unit_cost"]], float)
         orders, use, ceilings = newsvendor_response(i, A, [i["budget"]])
-        high = shadow_prices(use, np.array([ROOM]), ceilings)
+        high = shadow_prices(use, [np.array([0])], [ROOM], ceilings)
         assert high[0] == pytest.approx(expected["lambda_"], rel=2 * CLOSE, abs=1e-12), case["id"]
         assert expected["lambda_"] <= high[0] * (1 + 1e-9)
         assert orders(high) == pytest.approx(expected["Q"], rel=2e-3)
@@ -51,7 +51,7 @@ def test_published_newsvendor_multi_constraint():
         i, expected = case["inputs"], case["expected"]
         A = np.array(i["A"])
         orders, use, ceilings = newsvendor_response(i, A, i["b"])
-        high = shadow_prices(use, np.full(2, ROOM), ceilings)
+        high = shadow_prices(use, [np.array([0]), np.array([1])], [ROOM, ROOM], ceilings)
         assert high == pytest.approx(expected["lambda_"], rel=0.02, abs=1e-9), case["id"]
         assert orders(high) == pytest.approx(expected["Q"], rel=0.01)
         assert (A @ orders(high) <= np.array(i["b"])).all()
@@ -68,17 +68,17 @@ def test_prices_hold_every_limit_and_what_is_slightly_cheaper_does_not(seed, ser
     claims = rng.random((limits, series)) * (rng.random((limits, series)) < 0.7)
     amounts = share * (claims @ wanted)
 
-    def use_of(limit, prices):
+    def use_of(which, prices):
         pay = prices @ claims
         q = np.floor(wanted * np.clip(1 - pay / worth, 0, 1) / lot) * lot
-        return exact_sum(in_parts(claims[limit] * q, amounts[limit]))
+        return [exact_sum(in_parts(claims[j] * q, amounts[j])) for j in which]
 
     def holds(prices):
-        return all(use_of(j, prices) <= room[j] for j in range(limits))
+        return all(use <= room[j] for j, use in enumerate(use_of(range(limits), prices)))
 
-    room = np.where(amounts > 0, ROOM, 0)
+    room, groups = np.where(amounts > 0, ROOM, 0).tolist(), [np.array([j]) for j in range(limits)]
     ceilings = np.where(claims > 0, worth / np.where(claims > 0, claims, 1), 0).max(axis=1)
-    high = shadow_prices(use_of, room, ceilings)
+    high = shadow_prices(use_of, groups, room, ceilings)
     assert holds(high)
     assert (high >= 0).all()
     if holds(np.zeros(limits)):
@@ -86,7 +86,7 @@ def test_prices_hold_every_limit_and_what_is_slightly_cheaper_does_not(seed, ser
     elif limits == 1 and amounts[0] > 0:
         assert not holds(high * (1 - 2 * CLOSE))
     for guess in (0.5 * high, 1.001 * high, 40 * high):
-        again = shadow_prices(use_of, room, ceilings, guess)
+        again = shadow_prices(use_of, groups, room, ceilings, guess)
         assert holds(again)
         if limits == 1:
             assert again == pytest.approx(high, rel=2 * CLOSE)
