@@ -13,10 +13,9 @@ from fullshelf.engine.backtest.figures import cost_bars, intervals, running_diff
 from fullshelf.engine.backtest.words import contender_name, period_words, verdict
 from fullshelf.engine.calendar import Period
 from fullshelf.engine.report import charts
+from fullshelf.engine.report.frame import page
 from fullshelf.engine.report.markup import Column, Html, join, section, table, tag, users
 from fullshelf.engine.report.numbers import UNKNOWN, aligned, day, money, number, share
-from fullshelf.engine.report.page import POLICY
-from fullshelf.engine.report.style import STYLE
 
 PARTS = (("holding", "bar"), ("shortage", "hot"), ("order", "median-fill"), ("waste", "soft-fill"))
 LINES = ("median", "sold", "out", "bracket", "now")
@@ -41,7 +40,7 @@ def build(summary: Mapping[str, Any], segments: pl.DataFrame, rounds: pl.DataFra
     """
     rows: list[dict[str, Any]] = summary["contenders"]
     names = [contender_name(row, summary) for row in rows]
-    sections = [
+    parts = [
         ("cost", "Cost", _cost(rows, names)),
         ("rounds", "Round by round", _rounds(names, rounds, rows)),
         ("forecasts", "Forecasts", _forecasts(rows, summary)),
@@ -49,16 +48,6 @@ def build(summary: Mapping[str, Any], segments: pl.DataFrame, rounds: pl.DataFra
         ("how", "How it was counted", _how(summary)),
     ]
     title = "Backtest: which orders would have cost least"
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="referrer", content="no-referrer"),
-        tag("link", rel="icon", href="data:,"),
-        tag("title", title),
-        tag("style", Html(STYLE + MORE)),
-    )
     top = tag(
         "header",
         tag("div", "fullshelf · backtest ", users(str(summary["backtest"])), css="note"),
@@ -66,16 +55,8 @@ def build(summary: Mapping[str, Any], segments: pl.DataFrame, rounds: pl.DataFra
         *(tag("p", sentence, css="lead") for sentence in verdict(summary)),
         tag("p", period_words(summary), css="soft"),
     )
-    body = tag(
-        "body",
-        top,
-        tag("nav", *(tag("a", name, href=f"#{anchor}") for anchor, name, _ in sections), aria_label="sections"),
-        tag("main", *(section(anchor, name, content) for anchor, name, content in sections)),
-        tag(
-            "footer", "Money is in the currency of the supply table. Written by fullshelf; this file needs no network."
-        ),
-    )
-    return join(Html("<!doctype html>\n"), tag("html", head, body, lang="en"), Html("\n"))
+    sections = [(anchor, name, section(anchor, name, content)) for anchor, name, content in parts]
+    return page(title, top, sections, "Money is in the currency of the supply table.", MORE)
 
 
 def _cost(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> Html:

@@ -10,18 +10,20 @@ from fullshelf.engine.report.accuracy import accuracy
 from fullshelf.engine.report.attention import attention
 from fullshelf.engine.report.examples import read_examples, read_reasons
 from fullshelf.engine.report.facts import ReportFacts
+from fullshelf.engine.report.frame import page
 from fullshelf.engine.report.machine import rows_read, the_run
-from fullshelf.engine.report.markup import Html, join, tag
+from fullshelf.engine.report.markup import Html
 from fullshelf.engine.report.money import limits, where
 from fullshelf.engine.report.rejected import read_rejects
 from fullshelf.engine.report.series import series
-from fullshelf.engine.report.style import STYLE
 from fullshelf.engine.report.summary import as_of_words, head
 from fullshelf.engine.report.survey import KEY, survey
 
 WORST = 8  # rows shown of each exception
-# No script can run and nothing can be fetched, whatever a product title says.
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+FOOT = (
+    "Expected numbers are over each series’ protection interval: lead time and review period, from the end of the "
+    "as-of period. Money is in the currency of the supply table."
+)
 
 
 def write_report(path: Path, facts: ReportFacts) -> None:
@@ -44,38 +46,4 @@ def build(facts: ReportFacts) -> Html:
         ("input", "Input rows", rows_read(facts, rules)),
         ("run", "The run", the_run(facts)),
     ]
-    links = (tag("a", name, href=f"#{anchor}") for anchor, name, content in sections if content)
-    title = f"Orders as of {as_of_words(facts)}"
-    return join(
-        Html("<!doctype html>\n"),
-        tag(
-            "html",
-            tag(
-                "head",
-                tag("meta", charset="utf-8"),
-                tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
-                tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-                tag("meta", name="referrer", content="no-referrer"),
-                tag("link", rel="icon", href="data:,"),
-                tag("title", title),
-                tag("style", Html(STYLE)),
-            ),
-            tag(
-                "body",
-                head(facts, found),
-                tag("nav", *links, aria_label="sections"),
-                tag("main", *(content for _, _, content in sections)),
-                _foot(),
-            ),
-            lang="en",
-        ),
-        Html("\n"),
-    )
-
-
-def _foot() -> Html:
-    return tag(
-        "footer",
-        "Expected numbers are over each series’ protection interval: lead time and review period, from the end of the "
-        "as-of period. Money is in the currency of the supply table. Written by fullshelf; this file needs no network.",
-    )
+    return page(f"Orders as of {as_of_words(facts)}", head(facts, found), sections, FOOT)
