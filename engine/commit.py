@@ -129,7 +129,8 @@ def _is_as_written(file: Location, entry: Mapping[str, Any], listed: Mapping[str
             return True
     elif not file.exists():
         return False
-    return sha256(file) == entry["sha256"]
+    written: str = entry["sha256"]
+    return sha256(file) == written
 
 
 def switch_current(runs: Location, run: str) -> None:

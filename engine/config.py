@@ -114,6 +114,11 @@ class RunSettings(_Strict):
     threads: int | None = Field(
         None, ge=1, le=1024, description="shards worked on at once; default: the cores this process may use"
     )
+    work: str | None = Field(
+        None,
+        description="local folder for split sales and scratch; default: .cache in a local output, for one in an object "
+        "store the user's cache folder",
+    )
 
 
 class FitSettings(_Strict):
@@ -173,7 +178,7 @@ class Config(_Strict):
     period: Period = Field(description="day, week (starts on Monday) or month")
     as_of: date | None = Field(None, description="any day of the last known period; default: the newest in sales")
     inputs: Inputs
-    output: str = Field("runs", description="folder of the runs")
+    output: str = Field("runs", description="folder of the runs, or s3://bucket/prefix, gs://…, az://…")
     columns: dict[str, dict[str, str]] = Field(
         default_factory=dict, description="by table: the file's column name → the contract's"
     )
@@ -249,6 +254,10 @@ def parse_config(values: Mapping[str, Any], base: Path, source: str = "configura
     if "/" in config.forecast.model:  # a folder of weights
         model = absolute(config.forecast.model, base)
         paths["forecast"] = config.forecast.model_copy(update={"model": model})
+    if config.run.work is not None:
+        if "://" in config.run.work:
+            raise ConfigError(f"{source}:\n  run.work: {config.run.work}: expected a local folder")
+        paths["run"] = config.run.model_copy(update={"work": absolute(config.run.work, base)})
     fit = {"output": absolute(config.fit.output, base)}
     if config.fit.start not in ("shipped", "scratch"):
         fit["start"] = absolute(config.fit.start, base)

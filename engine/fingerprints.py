@@ -20,7 +20,8 @@ import polars as pl
 from fullshelf.engine.commit import write_json
 from fullshelf.engine.errors import InputError, RunError
 from fullshelf.engine.scan import reading
-from fullshelf.engine.sources import PACKED, SourceFile, remote
+from fullshelf.engine.sources import PACKED, SourceFile
+from fullshelf.engine.url_files import tag_and_size
 from fullshelf.engine.watch import Watch
 
 __all__ = ["Fingerprints", "Known", "check_unchanged", "combine"]
@@ -115,8 +116,8 @@ def check_unchanged(files: Iterable[SourceFile], known: Iterable[Known]) -> None
 
 def _look(file: SourceFile, stop: Callable[[], None]) -> Known:
     if file.is_remote:
-        content, size = _remote_content(file)
-        return Known(content, _rows(file, size), ())
+        tag, size = tag_and_size(file.path)
+        return Known(combine([tag, str(size)]), _rows(file, size), ())
     stat = stat_of(file)
     if stat[0] == 0:
         raise InputError(f"{file.path}: the file is empty (0 bytes); was its export cut short?")
@@ -133,17 +134,6 @@ def _look(file: SourceFile, stop: Callable[[], None]) -> Known:
     known = Known(digest.hexdigest(), rows, stat)
     check_unchanged([file], [known])
     return known
-
-
-def _remote_content(file: SourceFile) -> tuple[str, int]:
-    system, path = remote(file.path)
-    try:
-        info = system.info(path)
-        tag = info.get("ETag") or info.get("etag") or info.get("md5Hash") or system.ukey(path)
-    except Exception as e:  # each store raises its own classes, without a common base
-        raise InputError(f"{file.path}: cannot be read: {type(e).__name__}: {e}; check the credentials") from e
-    size = int(info.get("size") or 0)
-    return combine([str(tag), str(size)]), size
 
 
 def _rows(file: SourceFile, size: int) -> int:

@@ -8,22 +8,26 @@ import time
 from pathlib import Path
 from typing import Any
 
-from fullshelf.engine.commit import only_one, read_current, read_record, switch_current
+from fullshelf.engine.commit import only_one, read_current, switch_current
 from fullshelf.engine.completion import complete
 from fullshelf.engine.config import Config
 from fullshelf.engine.errors import ConfigError, RunError, UsageError
 from fullshelf.engine.executor import Executor, LocalExecutor
 from fullshelf.engine.identity import run_id
 from fullshelf.engine.intake import Intake, prepare
+from fullshelf.engine.lease import holding
 from fullshelf.engine.limits import read_limits
 from fullshelf.engine.models.catalogue import load_model
 from fullshelf.engine.pipeline import ShardJob
+from fullshelf.engine.profile import sampling, working
 from fullshelf.engine.progress import Reporter, silent
 from fullshelf.engine.protection import periods_needed
 from fullshelf.engine.run_folder import RunFolder
 from fullshelf.engine.stopping import Stop
+from fullshelf.engine.storage import Location, Remote, place, read_back, work_folder
 
 CACHE = ".cache"  # beside the runs: shard files that the next night uses again
+SENDING = "sending"  # in the cache: files on their way to an object store
 
 
 def refresh(
@@ -46,29 +50,43 @@ def refresh(
         If `stop` was set; the next call resumes.
     """
     stop = stop or Stop()
-    if "://" in config.output:
-        raise ConfigError(f"output: {config.output}: expected a local folder")
     if config.inputs.supply is None:
         raise ConfigError("inputs.supply: orders need costs and lead times; for forecasts alone: `fullshelf forecast`")
     if executor is None:
         if config.run.executor != "local":
             raise ConfigError("run.executor: ray: call `fullshelf refresh`, or fullshelf.cluster.refresh.refresh")
         executor = LocalExecutor(config.run.threads or len(os.sched_getaffinity(0)))
-    runs, ours = Path(config.output), not Path(config.output).exists()
-    _make_folder(runs)
+    cache = cache_folder(config)
+    runs = place(config.output, cache / SENDING)
+    if isinstance(runs, Remote):
+        _make_folder(cache, "run.work")
+        with only_one(cache / "lock", f"{runs}: another refresh"), holding(runs, stop):
+            return _refresh(config, runs, cache, executor, progress, stop)
+    ours = not runs.exists()
+    _make_folder(runs, "output")
     try:
-        with only_one(runs / CACHE / "lock", f"{runs}: another refresh"):
-            return _refresh(config, runs, executor, progress, stop)
+        with only_one(cache / "lock", f"{runs}: another refresh"):
+            return _refresh(config, runs, cache, executor, progress, stop)
     except UsageError:
         if ours:  # bad input writes nothing
             shutil.rmtree(runs)
         raise
 
 
-def _refresh(config: Config, runs: Path, executor: Executor, progress: Reporter, stop: Stop) -> dict[str, Any]:
+def cache_folder(config: Config) -> Path:
+    """Return the local folder for split sales and locks: `run.work`, or for local runs a folder beside them."""
+    if config.run.work or not isinstance(place(config.output, Path()), Path):
+        return work_folder(config.output, config.run.work)
+    return Path(config.output) / CACHE
+
+
+@sampling()
+def _refresh(
+    config: Config, runs: Location, cache: Path, executor: Executor, progress: Reporter, stop: Stop
+) -> dict[str, Any]:
     begun = time.perf_counter()
     model = load_model(config.forecast.model, config.forecast.levels, config.season)
-    intake = prepare(config, runs / CACHE, progress, stop.check)
+    intake = prepare(config, cache, progress, stop.check)
     seconds, shared_out = {"split": time.perf_counter() - begun}, None
     name = run_id(config, intake.fingerprint, model.fingerprint, intake.shards, intake.as_of)
     folder = RunFolder(runs / name)
@@ -86,12 +104,13 @@ def _refresh(config: Config, runs: Path, executor: Executor, progress: Reporter,
         clock = time.perf_counter()
         records, shared_out = executor.share_out(job, records, progress, stop)
         seconds["allocate"] = time.perf_counter() - clock
-    summary = complete(job, config, records, quarantined, shared_out, seconds, begun)
+    with read_back(runs):
+        summary = complete(job, config, records, quarantined, shared_out, seconds, begun)
     switch_current(runs, name)
     return summary | {"folder": str(folder.path), "already": False}
 
 
-def _switch_if_newer(runs: Path, name: str, done: dict[str, Any]) -> None:
+def _switch_if_newer(runs: Location, name: str, done: dict[str, Any]) -> None:
     """Switch `current` to a complete run that was killed just before it did so itself."""
     folder = read_current(runs)
     before = None if folder is None else RunFolder(folder).read_summary()
@@ -99,16 +118,16 @@ def _switch_if_newer(runs: Path, name: str, done: dict[str, Any]) -> None:
         switch_current(runs, name)
 
 
-def _make_folder(runs: Path) -> None:
+def _make_folder(folder: Path, setting: str) -> None:
     try:
-        runs.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as e:
-        raise ConfigError(f"output: {runs}: cannot make the folder of the runs: {e.strerror}") from e
-    if not os.access(runs, os.W_OK):
-        raise ConfigError(f"output: {runs}: no permission to write there")
+        raise ConfigError(f"{setting}: {folder}: cannot make this folder: {e.strerror}") from e
+    if not os.access(folder, os.W_OK):
+        raise ConfigError(f"{setting}: {folder}: no permission to write there")
 
 
-def _previous(runs: Path, name: str, intake: Intake) -> Path | None:
+def _previous(runs: Location, name: str, intake: Intake) -> Location | None:
     """Return the last complete run if its forecasts can be compared shard by shard: older, same period and shards."""
     folder = read_current(runs)
     if folder is None or folder.name == name:
@@ -123,12 +142,13 @@ def _previous(runs: Path, name: str, intake: Intake) -> Path | None:
     return folder if comparable else None
 
 
+@working("shards")
 def _all_shards(
     job: ShardJob, executor: Executor, progress: Reporter, stop: Stop
 ) -> tuple[list[dict[str, Any]], dict[int, str]]:
     """Run every shard that has no record yet; return the records and the quarantined shards."""
     folder, shards, half = job.folder, range(job.intake.shards), "forecast" if job.limits else "orders"
-    records = {s: r for s in shards if (r := read_record(folder.record(half, s), folder.path)) is not None}
+    records = folder.records(half, shards)
     todo, errors = [s for s in shards if s not in records], dict[int, Exception]()
     progress("shards", len(records), len(shards))
     for outcome in executor.run(job, todo, stop):

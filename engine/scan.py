@@ -15,8 +15,9 @@ import polars as pl
 from fullshelf.engine.commit import is_disk_full
 from fullshelf.engine.config import nearest
 from fullshelf.engine.errors import InputError
-from fullshelf.engine.sources import SourceFile, remote
+from fullshelf.engine.sources import SourceFile
 from fullshelf.engine.tables import Column, Table, raw
+from fullshelf.engine.url_files import first_bytes
 
 __all__ = ["ROW", "SURPLUS", "Scan", "column_names", "open_file", "reading"]
 
@@ -135,12 +136,7 @@ def _separator(file: SourceFile) -> str:
 
 def _first_line(file: SourceFile) -> str:
     if file.is_remote:
-        system, path = remote(file.path)
-        try:
-            data: bytes = system.cat_file(path, start=0, end=HEADER_BYTES)
-        except Exception as e:  # each store raises its own classes, without a common base
-            raise InputError(f"{file.path}: cannot be read: {type(e).__name__}: {e}") from e
-        return data.split(b"\n", 1)[0].decode("utf-8", "replace")
+        return first_bytes(file.path, HEADER_BYTES).split(b"\n", 1)[0].decode("utf-8", "replace")
     if file.path.endswith(".zst"):
         names = pl.scan_csv(file.path, infer_schema=False, separator="\n", glob=False, n_rows=0).collect_schema()
         return names.names()[0]

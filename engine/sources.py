@@ -10,14 +10,12 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
-from urllib.parse import urlsplit
-
-import fsspec
+from typing import Literal
 
 from fullshelf.engine.errors import InputError
+from fullshelf.engine.url_files import WILD, list_urls
 
-__all__ = ["SourceFile", "find_files", "remote"]
+__all__ = ["SourceFile", "find_files"]
 
 ENDINGS: dict[str, Literal["parquet", "csv"]] = {
     ".parquet": "parquet",
@@ -29,7 +27,6 @@ ENDINGS: dict[str, Literal["parquet", "csv"]] = {
 }
 PACKED = (".gz", ".zst")
 MAGIC = b"PAR1"
-WILD = "*?["
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -136,36 +133,14 @@ def _siblings(path: str) -> str:
     return f"{folder} holds {', '.join(names[:8]) or 'nothing'}{', …' if len(names) > 8 else ''}"
 
 
-def remote(url: str) -> tuple[Any, str]:
-    """Return the fsspec file system of a URL, and the path inside it.
-
-    Raises
-    ------
-    InputError
-        If the library for this kind of store is not installed or no such kind is known.
-    """
-    scheme = urlsplit(url).scheme
-    try:
-        return fsspec.core.url_to_fs(url)  # type: ignore[no-any-return]
-    except ImportError as e:
-        raise InputError(f"{url}: listing {scheme}:// needs a library that is not installed: {e}") from e
-    except ValueError as e:
-        raise InputError(f"{url}: no object store is known by {scheme}://: {e}") from e
-
-
 def _remote_files(before: str, url: str) -> Iterator[SourceFile]:
-    system, path = remote(url)
     try:
-        wild = any(letter in path for letter in WILD)
-        names = system.glob(path) if wild else [path] if system.isfile(path) else system.find(path)
-    except Exception as e:  # each store raises its own classes, without a common base
-        raise InputError(
-            f"{before}: cannot be listed: {type(e).__name__}: {e}; check the address and the credentials"
-        ) from e
-    urls = [system.unstrip_protocol(name) for name in names]
+        urls, folder = list_urls(url)
+    except InputError as e:
+        raise InputError(f"{before}: {str(e).removeprefix(f'{url}: ')}") from e
     if not urls:
         raise InputError(f"{before}: no file matches; check the address")
-    if wild or urls == [system.unstrip_protocol(path)]:
+    if folder is None:
         yield from (SourceFile(name, _by_name(name) or "parquet") for name in urls)
     else:
-        yield from _in_folder(before, system.unstrip_protocol(path), urls)
+        yield from _in_folder(before, folder, urls)

@@ -24,8 +24,6 @@ from fullshelf.engine.errors import ConfigError, RunError
 __all__ = ["SCHEMES", "Location", "Remote", "Stored", "is_remote", "place", "read_back", "work_folder"]
 
 SCHEMES = ("s3", "gs", "az", "abfs", "abfss")
-TIMEOUT = "60s"  # of one request
-RETRIES: dict[str, Any] = {}  # obstore's own defaults: 10 times, within 3 minutes
 
 
 class Stored(NamedTuple):
@@ -89,7 +87,7 @@ class Remote:
         """Place bytes or a local file here, whole, in place of what was here."""
         store, key = self._store()
         size = content.stat().st_size if isinstance(content, Path) else len(content)
-        with _asking(self.url, "written"):
+        with _asking(self.url, "written"), self._bucket_exists():
             return Stored(size, store.put(key, content)["e_tag"])
 
     def send_if(self, content: bytes, etag: str | None) -> Stored | None:
@@ -98,18 +96,29 @@ class Remote:
         Returns
         -------
         None if that is not so. A store that knows no conditions takes the content as it is.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such bucket or the store refuses.
+        RunError
+            If the store fails.
         """
         import obstore.exceptions as of
 
         store, key = self._store()
         mode = "create" if etag is None else {"e_tag": etag}
+        expected = (of.AlreadyExistsError, of.PreconditionError, of.NotSupportedError)
+        refused = (of.PermissionDeniedError, of.UnauthenticatedError)
         try:
-            with _asking(self.url, "written", of.AlreadyExistsError, of.PreconditionError, of.NotSupportedError):
+            with _asking(self.url, "written", *expected, *refused), self._bucket_exists():
                 return Stored(len(content), store.put(key, content, mode=mode)["e_tag"])
         except (of.AlreadyExistsError, of.PreconditionError):
             return None
         except of.NotSupportedError:
             return self.send(content)
+        except refused as e:
+            raise ConfigError(f"{self.url}: cannot be written ({_words(e)}); check the credentials") from e
 
     def unlink(self, missing_ok: bool = False) -> None:
         """Remove the file; a store does not say whether there was one."""
@@ -136,6 +145,13 @@ class Remote:
             store, key = self._store()
             with _asking(self.url, "removed"):
                 store.delete([f"{key}/{name}" for name in names])
+
+    @contextmanager
+    def _bucket_exists(self) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError as e:
+            raise ConfigError(f"{self.url}: there is no such bucket; make it, or check the address") from e
 
     def _store(self) -> tuple[Any, str]:
         parts = urlsplit(self.url, allow_fragments=False)
@@ -206,7 +222,7 @@ def _client(root: str, process: int) -> Any:
         raise ConfigError(
             f"{root}: object stores need a library that is not installed: pip install 'fullshelf[store]'"
         ) from e
-    return stores.from_url(root, client_options={"timeout": TIMEOUT}, retry_config=RETRIES or None)
+    return stores.from_url(root)  # asks again up to 10 times within 3 minutes, as obstore decides
 
 
 @contextmanager
@@ -222,8 +238,12 @@ def _asking(url: str, done: str, *passed: type[Exception]) -> Iterator[None]:
 
 
 def _failed(url: str, done: str, error: Exception) -> str:
-    text = " ".join(str(error).split())[:400]
     return (
-        f"{url}: cannot be {done} ({text}). What is committed stays; check the address, the credentials and the store, "
-        "then call again to resume"
+        f"{url}: cannot be {done} ({_words(error)}). What is committed stays; check the address, the credentials and "
+        "the store, then call again to resume"
     )
+
+
+def _words(error: Exception) -> str:
+    """Return the first words of an error; after "Debug source" follows Rust's own view of it."""
+    return " ".join(str(error).partition("Debug source")[0].split())[:400]

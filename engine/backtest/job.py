@@ -30,7 +30,7 @@ from fullshelf.engine.models.catalogue import load_model
 from fullshelf.engine.models.protocol import DemandModel
 from fullshelf.engine.progress import Reporter, silent
 from fullshelf.engine.protection import periods_needed
-from fullshelf.engine.refresh import CACHE
+from fullshelf.engine.refresh import cache_folder
 from fullshelf.engine.run_folder import RunFolder
 from fullshelf.engine.stopping import Stop
 
@@ -74,7 +74,7 @@ def backtest(
     except OSError as e:
         raise ConfigError(f"output: {runs}: cannot make the folder of the runs: {e.strerror}") from e
     try:
-        with only_one(runs / CACHE / "lock", f"{runs}: another refresh or backtest"):
+        with only_one(cache_folder(config) / "lock", f"{runs}: another refresh or backtest"):
             return _backtest(config, against, runs, progress, stop)
     except (ConfigError, InputError):
         if ours:  # bad input writes nothing
@@ -84,7 +84,7 @@ def backtest(
 
 def _backtest(config: Config, against: Config | None, runs: Path, progress: Reporter, stop: Stop) -> dict[str, Any]:
     begun = time.perf_counter()
-    trial = _trial(config, against, runs, progress, stop)
+    trial = _trial(config, against, progress, stop)
     intake = trial.sides[0].intake
     contents = [
         (side.config, side.intake.fingerprint, sorted(model.fingerprint for model in side.models.values()))
@@ -105,8 +105,9 @@ def _backtest(config: Config, against: Config | None, runs: Path, progress: Repo
     return summary | {"folder": str(folder.path), "already": False}
 
 
-def _trial(config: Config, against: Config | None, runs: Path, progress: Reporter, stop: Stop) -> Trial:
-    intake = prepare(config, runs / CACHE, progress, stop.check)
+def _trial(config: Config, against: Config | None, progress: Reporter, stop: Stop) -> Trial:
+    cache = cache_folder(config)
+    intake = prepare(config, cache, progress, stop.check)
     rounds = settle_rounds(config.backtest, intake.period, intake.as_of, intake.supply_terms)
     _check_history(rounds, intake)
     plan = config.plan.policy
@@ -121,7 +122,7 @@ def _trial(config: Config, against: Config | None, runs: Path, progress: Reporte
         as_of = intake.period.start(intake.as_of)
         run = against.run.model_copy(update={"shards": intake.shards, "threads": config.run.threads})
         against = against.model_copy(update={"as_of": as_of, "run": run})
-        other = prepare(against, runs / CACHE / AGAINST, progress, stop.check)
+        other = prepare(against, cache / AGAINST, progress, stop.check)
         sides = [
             _side("A", config, intake, [config.forecast.model], rounds),
             _side("B", against, other, [against.forecast.model], rounds),

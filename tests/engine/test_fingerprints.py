@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from fullshelf.engine import fingerprints
+from fullshelf.engine import fingerprints, url_files
 from fullshelf.engine.errors import InputError, RunError
 from fullshelf.engine.fingerprints import Fingerprints, Known, check_unchanged, combine
 from fullshelf.engine.sources import SourceFile, find_files
@@ -118,8 +118,8 @@ def test_files_of_an_object_store_are_known_by_their_tag(tmp_path: Path, monkeyp
         def info(self, path: str, **options: object) -> dict[str, object]:
             return {"name": path, "size": 320, "type": "file", "ETag": tag[0]}
 
-    monkeypatch.setattr(fingerprints, "remote", lambda url: (Tagged(), "/x.csv"))
-    file = SourceFile("s3://bucket/x.csv", "csv")
+    monkeypatch.setattr(url_files, "_file_system", lambda url: (Tagged(), "/x.csv"))
+    file = SourceFile("oci://bucket/x.csv", "csv")
     of = [Fingerprints(tmp_path / "memory.json").of([file], WATCH)[file.path] for tag[0] in ("one", "one", "two")]
     assert of[0] == of[1] != of[2]
     assert of[0].rows == 11

@@ -1,101 +1,42 @@
-"""Inputs in an object store: listed through fsspec, read by Polars; here from a small S3 server in this process."""
+"""Inputs in an object store: listed by obstore, read by Polars, from a real S3 API."""
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Iterator
+import sys
 from datetime import date
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import polars as pl
 import pytest
-from fsspec.implementations.dirfs import DirFileSystem
-from fsspec.implementations.local import LocalFileSystem
 
+from fullshelf.engine import storage
 from fullshelf.engine.config import parse_config
 from fullshelf.engine.errors import InputError
 from fullshelf.engine.intake import prepare
+from fullshelf.engine.storage import Remote
 
 DAY = date(2024, 1, 1)
 
 
-class Bucket(DirFileSystem):  # type: ignore[misc]
-    """A folder that answers as s3fs would."""
-
-    protocol = "s3"
-
-    def unstrip_protocol(self, name: str) -> str:
-        return f"s3://bucket/{name}"
-
-
 @pytest.fixture
-def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    root = tmp_path / "bucket"
-    root.mkdir()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
-            self.do_GET()
-
-        def do_GET(self) -> None:
-            file = root / self.path.split("?")[0].removeprefix("/bucket/")
-            if not file.is_file():
-                self.send_error(404)
-                return
-            content, wanted = file.read_bytes(), self.headers.get("Range")
-            begin, end = 0, len(content)
-            if wanted:
-                first, last = wanted.removeprefix("bytes=").split("-")
-                begin, end = (int(first), min(end, int(last or end) + 1)) if first else (max(0, end - int(last)), end)
-            self.send_response(206 if wanted else 200)
-            self.send_header("Content-Length", str(end - begin))
-            self.send_header("Content-Range", f"bytes {begin}-{end - 1}/{len(content)}")
-            self.send_header("ETag", f'"{hash(content)}"')
-            self.send_header("Last-Modified", "Mon, 01 Jan 2024 00:00:00 GMT")
-            self.end_headers()
-            if self.command == "GET":
-                self.wfile.write(content[begin:end])
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    settings = {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
-        "AWS_ALLOW_HTTP": "true",
-        "AWS_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "NO_PROXY": "127.0.0.1",
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    plain = fsspec.core.url_to_fs
-
-    def url_to_fs(url: str) -> tuple[Any, str]:
-        if not url.startswith("s3://"):
-            found: tuple[Any, str] = plain(url)
-            return found
-        return Bucket(path=str(root), fs=LocalFileSystem()), url.removeprefix("s3://bucket/")
-
-    monkeypatch.setattr(fsspec.core, "url_to_fs", url_to_fs)
-    yield root
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def bucket(s3: Any, tmp_path: Path) -> Remote:
+    return Remote("s3://bucket", tmp_path)
 
 
-@pytest.mark.parametrize("where", ["sales", "sales/*.parquet", "sales/a.parquet"])
-def test_sales_of_an_object_store_are_read_and_followed(bucket: Path, tmp_path: Path, where: str) -> None:
-    (bucket / "sales").mkdir()
-    pl.DataFrame({"sku": ["a"], "date": [DAY], "units": [2.0]}).write_parquet(bucket / "sales" / "a.parquet")
-    (bucket / "stock.csv").write_text("sku;on_hand\na;7\n")
+def put(table: dict[str, list[Any]], file: Remote, tmp_path: Path) -> None:
+    pl.DataFrame(table).write_parquet(tmp_path / "table.parquet")
+    file.send(tmp_path / "table.parquet")
+
+
+@pytest.mark.parametrize(
+    "where", ["sales", "sales/", "sales/*.parquet", "sales/a.parquet", "s*/[a-c].parq?et", "**/a.parquet"]
+)
+def test_sales_of_an_object_store_are_read_and_followed(bucket: Remote, tmp_path: Path, where: str) -> None:
+    put({"sku": ["a"], "date": [DAY], "units": [2.0]}, bucket / "sales" / "a.parquet", tmp_path)
+    (bucket / "sales" / "_SUCCESS").send(b"")
+    (bucket / "sales-of-others.parquet").send(b"not ours")
+    (bucket / "stock.csv").send(b"sku;on_hand\na;7\n")
     inputs = {"sales": f"s3://bucket/{where}", "stock": "s3://bucket/stock.csv"}
     config = parse_config({"period": "day", "inputs": inputs}, base=tmp_path)
     first = prepare(config, tmp_path / "cache")
@@ -103,19 +44,44 @@ def test_sales_of_an_object_store_are_read_and_followed(bucket: Path, tmp_path: 
     assert given.panel.units.tolist() == [2]
     assert given.stock["on_hand"].to_list() == [7]
     assert prepare(config, tmp_path / "cache").fingerprint == first.fingerprint
-    pl.DataFrame({"sku": ["a"] * 2, "date": [DAY] * 2, "units": [2.0, 3.0]}).write_parquet(
-        bucket / "sales" / "a.parquet"
-    )
+    put({"sku": ["a"] * 2, "date": [DAY] * 2, "units": [2.0, 3.0]}, bucket / "sales" / "a.parquet", tmp_path)
     second = prepare(config, tmp_path / "cache")
     assert second.fingerprint != first.fingerprint
     assert second.read(0, 1).panel.units.tolist() == [5]
 
 
-def test_a_store_that_does_not_hold_the_file_says_so(
-    bucket: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pl.DataFrame({"sku": ["a"], "date": [DAY], "units": [2.0]}).write_parquet(bucket / "a.parquet")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"{os.environ['AWS_ENDPOINT_URL']}/elsewhere")
-    config = parse_config({"period": "day", "inputs": {"sales": "s3://bucket/a.parquet"}}, base=tmp_path)
+def test_folders_of_a_store_that_are_named_key_value_are_columns(bucket: Remote, tmp_path: Path) -> None:
+    for location, units in (("north", 2.0), ("south", 3.0)):
+        put({"sku": ["a"], "date": [DAY], "units": [units]}, bucket / f"sales/location={location}/x.parquet", tmp_path)
+    config = parse_config({"period": "day", "inputs": {"sales": "s3://bucket/sales"}}, base=tmp_path)
+    panel = prepare(config, tmp_path / "cache").read(0, 1).panel
+    assert dict(zip(panel.keys["location"], panel.units.tolist(), strict=True)) == {"north": 2.0, "south": 3.0}
+
+
+def read(sales: str, tmp_path: Path) -> None:
+    prepare(parse_config({"period": "day", "inputs": {"sales": sales}}, base=tmp_path), tmp_path / "cache")
+
+
+def test_a_store_that_does_not_hold_the_file_says_so(bucket: Remote, s3: Any, tmp_path: Path) -> None:
+    (bucket / "a.parquet").send(b"x")
+    with pytest.raises(InputError, match=r"inputs.sales: s3://bucket/b.parquet: no file matches; check the address"):
+        read("s3://bucket/b.parquet", tmp_path)
+    with pytest.raises(InputError, match=r"inputs.sales: s3://elsewhere/b.parquet: .*NoSuchBucket.*check the address"):
+        read("s3://elsewhere/b.parquet", tmp_path)
     with pytest.raises(InputError, match=r"s3://bucket/a.parquet: cannot be read \(.*\); check the file, the address"):
-        prepare(config, tmp_path / "cache")
+        read("s3://bucket/a.parquet", tmp_path)
+
+
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+def test_a_store_that_refuses_is_an_input_error(bucket: Remote, s3: Any, tmp_path: Path, method: str) -> None:
+    (bucket / "a.csv").send(b"sku,date,units\na,2024-01-01,1\n")
+    s3.refuse = lambda asked, name: asked == method
+    with pytest.raises(InputError, match=r"s3://bucket/a.csv: cannot be .*403.*check the address and the credentials"):
+        read("s3://bucket/a.csv", tmp_path)
+
+
+def test_a_missing_library_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "obstore.store", None)
+    storage._client.cache_clear()
+    with pytest.raises(InputError, match=r"not installed: pip install 'fullshelf\[store\]'"):
+        read("s3://bucket/a.parquet", tmp_path)

@@ -103,15 +103,15 @@ def test_an_object_store_is_listed() -> None:
 
 
 def test_a_store_that_cannot_be_used_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match="no object store is known by nosuch://"):
+    with pytest.raises(InputError, match="no store is known by nosuch://"):
         find_files("sales", ["nosuch://bucket/a.parquet"])
 
     def lacking(url: str) -> None:
-        raise ImportError("Install s3fs to access S3")
+        raise ImportError("Install ocifs to access OCI")
 
     monkeypatch.setattr(fsspec.core, "url_to_fs", lacking)
-    with pytest.raises(InputError, match=r"s3:// needs a library that is not installed: Install s3fs"):
-        find_files("sales", ["s3://bucket/a.parquet"])
+    with pytest.raises(InputError, match=r"oci:// needs a library that is not installed: Install ocifs"):
+        find_files("sales", ["oci://bucket/a.parquet"])
 
 
 def test_a_store_that_refuses_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,4 +121,4 @@ def test_a_store_that_refuses_is_explained(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(fsspec.core, "url_to_fs", lambda url: (Refusing(), "x"))
     with pytest.raises(InputError, match=r"cannot be listed: RuntimeError: 403 Forbidden; check .* credentials"):
-        find_files("sales", ["s3://bucket/a.parquet"])
+        find_files("sales", ["oci://bucket/a.parquet"])
