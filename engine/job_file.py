@@ -8,7 +8,6 @@ import pickle
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 from typing import Any
 
 from fullshelf.engine.commit import replacing
@@ -17,6 +16,8 @@ from fullshelf.engine.errors import RunError
 from fullshelf.engine.identity import versions
 from fullshelf.engine.models.catalogue import load_model
 from fullshelf.engine.pipeline import ShardJob
+from fullshelf.engine.publish import publish
+from fullshelf.engine.storage import Location, Remote
 from fullshelf.engine.stored_rows import StoredRows, store_rows
 
 __all__ = ["JobFile", "open_job", "save_job"]
@@ -28,7 +29,7 @@ TABLES = ("supply", "stock", "skus")
 class JobFile:
     """Where a job lies and what it must be."""
 
-    path: Path
+    path: Location
     sha256: str
 
 
@@ -42,6 +43,8 @@ def save_job(
 ) -> JobFile:
     """Write the job, and for each of the shards what the small tables say of its series, into the run's `_work` folder.
 
+    Where that is in an object store the shard files are sent there too.
+
     Parameters
     ----------
     forecast, season
@@ -49,7 +52,7 @@ def save_job(
     check
         Called between shards; raises when the end was asked for.
     """
-    work, intake = job.folder.path / "_work", job.intake
+    work, intake, shards = job.folder.path / "_work", job.intake, list(shards)
     tables = {name: rows for name in TABLES if (rows := getattr(intake, name)) is not None}
 
     def store(shard: int) -> None:
@@ -60,6 +63,8 @@ def save_job(
         list(pool.map(store, shards))
     stored = {name: StoredRows(work, intake.shards, name) for name in tables}
     thin = replace(intake, reject_files=(), limits=None, **stored)
+    if isinstance(work, Remote):
+        thin = publish(thin, work / "split", shards, check)
     values = {f.name: getattr(job, f.name) for f in fields(job) if f.name not in ("intake", "model")}
     model = (forecast.model, forecast.levels, season, job.model.fingerprint)
     content = pickle.dumps({"intake": thin, "model": model, "job": values, "versions": versions()}, protocol=5)
@@ -82,7 +87,8 @@ def open_job(file: JobFile) -> ShardJob:
         content = file.path.read_bytes()
     except OSError as e:
         raise RunError(
-            f"{file.path}: cannot be read from this machine ({e.strerror}); `output` must lie where every node sees it"
+            f"{file.path}: cannot be read from this machine ({e.strerror or e}); `output` must lie where every "
+            "node sees it"
         ) from e
     if hashlib.sha256(content).hexdigest() != file.sha256:
         raise RunError(f"{file.path}: this machine sees another file than the driver wrote; is the folder shared?")

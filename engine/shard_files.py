@@ -22,13 +22,15 @@ from numpy.typing import NDArray
 
 from fullshelf.engine.errors import RunError
 from fullshelf.engine.series_numbers import SeriesNumbers
+from fullshelf.engine.storage import Location, Remote
 from fullshelf.kernels.partition import DAY_BITS, DAY_MASK, FIRST_VALUE, order, partition
 
-__all__ = ["DAY_ZERO", "FILE", "ShardFiles", "Splitter", "shard_path"]
+__all__ = ["DAY_ZERO", "FILE", "KEYS", "ShardFiles", "Splitter", "shard_path"]
 
 DAY_ZERO = -25567  # 1900-01-01, in days from 1970-01-01
 BUFFER_BYTES = 64 << 20  # of rows, before they are appended to the buckets; twice that while one is written
 KEY_ROWS = 1 << 16  # of a row group of keys.parquet: what reading one shard's keys decodes at least
+KEYS = "keys.parquet"
 FILE = "#file"  # which source file a row comes from; absent where there is only one
 Keys = pl.DataFrame
 
@@ -41,6 +43,7 @@ class ShardFiles:
     values: tuple[str, ...]  # float32 columns
     series: NDArray[np.int64]  # (shards + 1,) offsets into keys.parquet
     sizes: tuple[int, ...]  # bytes of each shard file; 0: no rows, no file
+    published: Remote | None = None  # where the same files lie for machines that do not see the folder
 
     @property
     def shards(self) -> int:
@@ -51,17 +54,17 @@ class ShardFiles:
         """Whether every file is there in its full size."""
         try:
             sizes = tuple(shard_path(self.folder, s).stat().st_size if n else 0 for s, n in enumerate(self.sizes))
-            return sizes == self.sizes and (self.folder / "keys.parquet").exists()
+            return sizes == self.sizes and (self.folder / KEYS).exists()
         except FileNotFoundError:
             return False
 
     def keys(self, shard: int | None = None) -> Keys:
         """Return sku, location, rows, first (day) of the series of one shard, sorted; or of all, shard by shard."""
-        frame = pl.scan_parquet(self.folder / "keys.parquet", glob=False)
+        frame = pl.scan_parquet(str(self._where / KEYS), glob=False)
         if shard is not None:
             begin, end = int(self.series[shard]), int(self.series[shard + 1])
             frame = frame.slice(begin, end - begin)
-        with _whole(self.folder):
+        with _whole(self._where):
             return frame.collect()
 
     def rows(self, shard: int, values: Collection[str] | None = None) -> pl.DataFrame | None:
@@ -71,15 +74,19 @@ class ShardFiles:
         """
         if not self.sizes[shard]:
             return None
-        path = shard_path(self.folder, shard)
-        with _whole(self.folder):
+        path = str(self._where / shard_path(self.folder, shard).name)
+        with _whole(self._where):
             wanted = {"date", FILE, *(self.values if values is None else values)}
-            columns = [name for name in pl.read_parquet_schema(path) if name in wanted]
+            columns = [name for name in pl.scan_parquet(path, glob=False).collect_schema() if name in wanted]
             return pl.read_parquet(path, columns=columns, glob=False)
+
+    @property
+    def _where(self) -> Location:
+        return self.published or self.folder
 
 
 @contextmanager
-def _whole(folder: Path) -> Iterator[None]:
+def _whole(folder: Location) -> Iterator[None]:
     try:
         yield
     except (OSError, pl.exceptions.PolarsError) as e:
@@ -169,9 +176,7 @@ class Splitter:
                 sizes.append(size)
                 progress(done, self._shards)
         keys = keys.select("sku", "location", rows=pl.Series(rows), first=pl.Series(first).cast(pl.Date))
-        keys.write_parquet(
-            self._folder / "keys.parquet", compression="zstd", compression_level=1, row_group_size=KEY_ROWS
-        )
+        keys.write_parquet(self._folder / KEYS, compression="zstd", compression_level=1, row_group_size=KEY_ROWS)
         shutil.rmtree(self._buckets)
         return ShardFiles(self._folder, self._values, offsets, tuple(sizes))
 

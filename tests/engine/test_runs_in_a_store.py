@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,10 +21,15 @@ from typer.testing import CliRunner
 
 from fullshelf.engine import lease
 from fullshelf.engine.cli import app
-from fullshelf.engine.config import load_config
+from fullshelf.engine.config import Config, load_config
 from fullshelf.engine.errors import RunError
+from fullshelf.engine.executor import LocalExecutor
+from fullshelf.engine.job_file import open_job, save_job
+from fullshelf.engine.local import Outcome
+from fullshelf.engine.pipeline import Record, ShardJob
 from fullshelf.engine.refresh import refresh
 from fullshelf.engine.run_folder import TABLES
+from fullshelf.engine.stopping import Stop
 from fullshelf.engine.storage import Remote
 
 URL = "s3://bucket/night=1/runs"
@@ -170,6 +177,35 @@ def test_inputs_of_a_store_give_the_same_orders(shop: Any, runs: Remote) -> None
     for table in TABLES:
         parts = pl.read_parquet(f"{there['folder']}/{table}/*.parquet")
         assert parts.equals(pl.read_parquet(f"{here['folder']}/{table}/*.parquet"))
+
+
+class OnAnotherMachine(LocalExecutor):
+    """Opens the job from its file alone, where neither the driver's cache nor its inputs are to be seen."""
+
+    def __init__(self, config: Config, hidden: Path) -> None:
+        super().__init__(2)
+        self._config, self._hidden = config, hidden
+
+    def run(self, job: ShardJob, shards: Sequence[int], stop: Stop) -> Iterator[Outcome[Record]]:
+        file = save_job(job, self._config.forecast, self._config.season, shards, 2, stop.check)
+        seen = self._hidden.rename(self._hidden.with_name("hidden"))
+        try:
+            yield from list(super().run(open_job(file), shards, stop))
+        finally:
+            shutil.rmtree(self._hidden)  # that machine's own scratch
+            seen.rename(self._hidden)
+
+
+def test_another_machine_needs_nothing_but_the_store(shop: Any, runs: Remote, tmp_path: Path) -> None:
+    shop.tables["future"] = shop.tables["sales"].select(
+        "sku", "location", date=pl.col("date") + timedelta(weeks=70), price=pl.col("price") * 0.9
+    )
+    shop.write()
+    expected = run(shop)
+    config = load_config(shop.config, ["run.shards=4", f"output={URL}"])
+    there = refresh(config, executor=OnAnotherMachine(config, tmp_path / "user-cache"))
+    assert remote(runs / there["run"]) == local(expected)
+    assert not [name for name in runs.below() if "_work" in name]
 
 
 def test_bad_input_writes_nothing_there(shop: Any, runs: Remote) -> None:
