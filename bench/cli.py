@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from fullshelf.bench.machine import Limits, Machine, measure_limits, this_machine
+from fullshelf.bench.machine import Limits, Machine, measure_limits, this_machine, usable_cores
 from fullshelf.bench.result import Report, show_machine, show_report
 from fullshelf.engine.progress import output
 
@@ -185,6 +185,65 @@ def decisions(
             size,
             json_file,
         )
+
+
+@app.command()
+def parts(
+    size: SizeOption = Size.SMALL,
+    model: Annotated[str, typer.Option(help="demand model")] = "auto",
+    work: Work = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Measure what `plan` adds up, and hold the plan against runs of other sizes."""
+    from fullshelf.bench.parts import SIZES, measure_parts
+
+    with _folder(work) as folder:
+        _run(
+            lambda machine, limits, say: measure_parts(
+                machine, limits, folder / "parts", SIZES[size], model=model, say=say
+            ),
+            size,
+            json_file,
+            disk=folder,
+        )
+
+
+@app.command()
+def plan(
+    series: Annotated[float, typer.Option(min=1, help="series of the catalogue, e.g. 100e6")],
+    history: Annotated[int, typer.Option(min=1, help="periods of sales")],
+    cores: Annotated[
+        int | None, typer.Option(min=1, help="of one machine; default 16 a GPU, or this machine's")
+    ] = None,
+    machines: Annotated[int | None, typer.Option(min=1, help="default 1, or one for 8 GPUs")] = None,
+    gpus: Annotated[int, typer.Option(min=0, help="in all; they run DemandLM")] = 0,
+    gpu: Annotated[str, typer.Option(help="part of its name, e.g. H200")] = "",
+    series_per_second: Annotated[
+        float, typer.Option(min=0, help="DemandLM on one GPU; default: as measured on a GPU of that name")
+    ] = 0.0,
+    rows: Annotated[float | None, typer.Option(min=1, help="rows of sales; default: as dense as measured")] = None,
+    price: Annotated[float | None, typer.Option(min=0, help="an hour of a GPU, or of a machine without one")] = None,
+    measured: Annotated[
+        Path | None, typer.Option("--parts", exists=True, dir_okay=False, help="result of `bench parts --json FILE`")
+    ] = None,
+    results: Annotated[Path | None, typer.Option(help="folder of results; default: bench/results")] = None,
+) -> None:
+    """Plan a catalogue's night from measured parts: hours, cost, memory, disk, shards, and what was assumed."""
+    from fullshelf.bench.plan import Ask, machines_for, make_plan
+    from fullshelf.bench.plan_report import plan_for, show_plan
+    from fullshelf.bench.results_folder import RESULTS
+
+    many = machines or machines_for(gpus)
+    each = cores or (16 * -(-gpus // many) if gpus else usable_cores())
+    ask = Ask(
+        round(series), history, each, many, rows, gpus=gpus, gpu=gpu, gpu_series_per_second=series_per_second,
+        price=price,
+    )  # fmt: skip
+    try:
+        ask, costs, sources = plan_for(ask, measured, results or RESULTS)
+    except ValueError as e:
+        raise typer.BadParameter(str(e)) from e
+    show_plan(output(), ask, make_plan(costs, ask), sources)
 
 
 @app.command(name="all")

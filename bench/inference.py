@@ -7,6 +7,7 @@ the matrix multiplication that the hardware allows.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -74,6 +75,8 @@ def measure_inference(
                 size = f"{S} series × {C} days"
                 note = f"{str(dtype).removeprefix('torch.')}{', GPU' if on_gpu else ''}"
                 rows.append(Row(f"context {C}", who, size, S, "series", timing, 1, figures, note))
+    if on_gpu:
+        machine = replace(machine, accelerator=torch.cuda.get_device_name())
     parameters = sum(weight.numel() for weight in server.model.parameters())
     return Report(
         "inference", machine, limits, tuple(rows), {"histories": SEED}, (FAIRNESS,), {"parameters": parameters}

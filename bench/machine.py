@@ -46,6 +46,7 @@ class Machine:
     versions: dict[str, str]  # of the packages that a benchmark names
     load: float = 0.0  # cores that others kept busy in the half second before
     measured: str = ""  # when it began, UTC
+    accelerator: str = ""  # GPU, where one was measured
 
     @property
     def slug(self) -> str:

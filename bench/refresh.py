@@ -76,7 +76,7 @@ def measure_refresh(
     first, second = _split_nights(market)
     table = [Row("simulate", OURS, size, rows, "rows", once(simulated), machine.threads)]
     say("refresh, warm-up: compiles what is not compiled yet")
-    warm = refresh("warm-up", _configured(work / "warm-up", work / "runs-warm-up", model))
+    warm = refresh("warm-up", configured(work / "warm-up", work / "runs-warm-up", model))
     table.append(Row("warm-up: total", OURS, "50 series × 30 days", 50, "series", once(warm.process.seconds)))
     for night in _nights(work, market, first, second, model, say):
         table += _rows_of(night, rows, series, size, machine)
@@ -114,7 +114,7 @@ def _split_nights(market: Marketplace) -> tuple[list[str], list[str]]:
 def _nights(
     work: Path, market: Marketplace, first: list[str], second: list[str], model: str, say: Callable[[str], None]
 ) -> Iterator[Night]:
-    plan = yaml.safe_load(_configured(market.folder, work / "runs", model).read_text(encoding="utf-8"))
+    plan = yaml.safe_load(configured(market.folder, work / "runs", model).read_text(encoding="utf-8"))
     yesterday = market.as_of.fromordinal(market.as_of.toordinal() - 1)
     for name, sales, as_of in (
         ("first night", first, yesterday),
@@ -128,7 +128,7 @@ def _nights(
         yield refresh(name, configuration)
 
 
-def _configured(market: Path, output: Path, model: str) -> Path:
+def configured(market: Path, output: Path, model: str) -> Path:
     """Write the configuration of a simulated marketplace anew, with another output and model."""
     plan = yaml.safe_load((market / "fullshelf.yaml").read_text(encoding="utf-8"))
     plan |= {"output": str(output), "forecast": {"model": model}}

@@ -55,6 +55,7 @@ class Report:
     figures: Mapping[str, float] = field(default_factory=dict)  # of the benchmark as a whole, e.g. peak memory
     size: str = ""  # "small" or "full"
     seconds: float = 0.0  # that the benchmark took in all
+    shown: tuple[str, ...] = ()  # figures that the table shows, where not all of them
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it as plain values."""
@@ -130,7 +131,7 @@ def _table(report: Report) -> Table:
     rows = report.rows
     sizes = {task: {row.size for row in rows if row.task == task and row.size} for task in {row.task for row in rows}}
     shared = all(len(found) <= 1 for found in sizes.values())
-    names = list(dict.fromkeys(name for row in rows for name in row.figures))
+    names = list(report.shown or dict.fromkeys(name for row in rows for name in row.figures))
     columns: dict[str, list[str]] = {
         "task": [_task(row, rows[:i], shared) for i, row in enumerate(rows)],
         "who": [row.who for row in rows],

@@ -94,7 +94,14 @@ SECTIONS = {
         ),
         Section("scaling", "scaling"),
         Section("faults", "faults"),
-        Section("plan", "parts", keep=lambda row, rows: "off" in row["figures"]),
+        Section(
+            "plan", "parts",
+            {
+                "run": "size", "measured": "median", "planned s": "planned s", "off": "off", "core s": "core s",
+                "core off": "core off", "peak GiB": "peak GiB", "memory off": "memory off", "disk off": "disk off",
+            },
+            keep=lambda row, rows: "off" in row["figures"],
+        ),
     )
 }  # fmt: skip
 
