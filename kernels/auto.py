@@ -4,7 +4,8 @@ The history is cut at a few origins; every member forecasts from there with what
 by prior x (relative pinball loss)^-3, less where the history reaches only some of the origins, periods and totals
 counting alike, and their quantiles are averaged. With little evidence the prior speaks. Series fall into three kinds by
 rule: silent ones take one cheap forecast; smooth ones, with hardly a zero, blend the windows with the seasonal naive,
-exponential smoothing and theta; all others blend them with TSB.
+exponential smoothing and theta; all others blend them with TSB. Gaps in which an item was not for sale are left out
+(`kernels/gaps.py`).
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from fullshelf.kernels.compile import loop
 from fullshelf.kernels.croston import SILENT, TSB, croston_forecasts
 from fullshelf.kernels.exponential_smoothing import exponential_smoothing
 from fullshelf.kernels.exposure import NOTHING
+from fullshelf.kernels.gaps import leave_out_gaps
 from fullshelf.kernels.histories import actual_after, take_histories
 from fullshelf.kernels.seasonal_naive import seasonal_naive_forecasts
 from fullshelf.kernels.smoothers import with_factors
@@ -194,12 +196,13 @@ def auto(
     quantiles (S, H, Q) in units per period, cumulative (S, H, Q) in units per 1…k periods, mean (S, H).
     """
     S, H, Q = offsets.size - 1, horizon, levels.size
+    longest = max(CONTEXT, 8 * season)
+    observed = leave_out_gaps(units, observed, offsets, longest)
     everything = _Histories(units, observed, factor, offsets)
     kinds, whole = kinds_of_series(units, offsets, horizon, season)
     quantiles = np.zeros((S, H, Q), dtype=np.float32)
     cumulative = np.zeros((S, H, Q), dtype=np.float32)
     mean = np.zeros((S, H), dtype=np.float32)
-    longest = max(CONTEXT, 8 * season)
     for kind in (SILENT_SERIES, LUMPY_SERIES, SMOOTH_SERIES):
         of_kind = np.flatnonzero(kinds == kind)
         for first in range(0, of_kind.size, CHUNK):

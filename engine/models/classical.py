@@ -19,7 +19,7 @@ from fullshelf.kernels.uplift import uplift_factors
 Single = NDArray[np.float32]
 Forecaster = Callable[[Single, Single, NDArray[np.int64], int, int, NDArray[np.float64]], tuple[Single, Single, Single]]
 
-NUMERICS = 1  # raised whenever a classical forecast changes by a bit: runs made before are then not resumed
+NUMERICS = 2  # raised whenever a classical forecast changes by a bit: runs made before are then not resumed
 
 
 @dataclass(frozen=True, slots=True)
