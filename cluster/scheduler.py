@@ -137,6 +137,11 @@ class Scheduler:
         """Actors at hand."""
         return tuple(self._hands)
 
+    @property
+    def busy(self) -> list[int]:
+        """Actors that have something in their hands."""
+        return [actor for actor, hand in self._hands.items() if hand]
+
     def stop(self) -> None:
         """Assign nothing more."""
         self._stopped = True
@@ -158,7 +163,7 @@ class Scheduler:
             if copy.begun is not None and not case.ended:
                 case.losses += 1
                 if case.losses >= self._patience.losses:
-                    case.errors.append(f"ActorLost: {case.losses} actors died at this shard")
+                    case.errors.append(f"{case.losses} actors died at this shard")
                     actions.append(self._give_up(copy.shard))
                     continue
             self._again(copy.shard)
@@ -195,7 +200,7 @@ class Scheduler:
                 if ended or age > self._patience.most_seconds:
                     actions.append(self._kill(actor))
                     if not ended:
-                        actions += self._failed(actor, copy.shard, f"TimeoutError: no result after {age:,.0f} s")
+                        actions += self._failed(actor, copy.shard, f"no result after {age:,.0f} s")
                     break
                 for late in hand:  # what waits behind a slow shard is as late
                     if len(self._cases[late.shard].holders) == 1:

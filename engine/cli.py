@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +19,9 @@ from fullshelf.engine.identity import code_version
 from fullshelf.engine.models.names import MODELS
 from fullshelf.engine.progress import Reporter, for_stream, output, silent
 from fullshelf.engine.stopping import Stop, on_signals
+
+if TYPE_CHECKING:
+    from fullshelf.engine.config import Config
 
 QUARANTINED = 3  # exit code: complete but for quarantined shards
 
@@ -85,6 +88,9 @@ def _root(
 def refresh(
     config: ConfigFile,
     overrides: Overrides = None,
+    address: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="of a Ray cluster to work on; sets run.executor: ray")
+    ] = None,
     profile: Annotated[bool, typer.Option("--profile", help="print where the time and the memory went")] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -92,11 +98,12 @@ def refresh(
     """Run the main job: inputs → forecasts → orders → report. Called again it resumes, or says that it is complete."""
     from fullshelf.engine.config import load_config
     from fullshelf.engine.profile_text import print_profile
-    from fullshelf.engine.refresh import refresh as run
     from fullshelf.engine.summary_text import print_summary
 
+    given = [*(overrides or ()), *(() if address is None else ("run.executor=ray", f"run.address={address}"))]
     with _job(as_json, quiet) as (progress, stop):
-        summary = run(load_config(config, overrides or ()), progress, stop)
+        settings = load_config(config, given)
+        summary = _refresher(settings.run.executor)(settings, progress, stop)
     _print_json(summary) if as_json else print_summary(output(), summary)
     if profile and not as_json:
         print_profile(output(), summary)
@@ -260,12 +267,69 @@ def fit(
     _print_json(summary) if as_json else print(fit_text(summary))
 
 
+@app.command()
+def submit(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    address: Annotated[
+        str | None, typer.Option(metavar="URL", help="http://HOST:8265 of the cluster's dashboard; default RAY_ADDRESS")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="follow the job and end with its exit code")] = True,
+    name: Annotated[
+        str | None, typer.Option("--id", help="of the job; default by configuration, code and inputs as seen from here")
+    ] = None,
+    wheel: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="wheel of fullshelf; default: made from what is installed here")
+    ] = None,
+    ship: Annotated[bool, typer.Option("--ship/--no-ship", help="send the wheel, or use what the nodes have")] = True,
+    env: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="environment variable that the job gets too; no secrets")
+    ] = None,
+    driver_cpus: Annotated[float, typer.Option(min=0, help="cores reserved for the driver")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Run the refresh as a Ray job and follow it; called again it finds the same job. Ctrl-C only stops following."""
+    from fullshelf.engine.config import load_config
+
+    try:
+        from fullshelf.cluster.submit import submit_refresh
+    except ModuleNotFoundError as e:
+        if (e.name or "").partition(".")[0] != "ray":
+            raise
+        raise ConfigError("submit needs Ray: pip install 'fullshelf[ray]'") from e
+
+    def show(text: str) -> None:
+        print(text, end="", flush=True, file=sys.stderr if as_json else sys.stdout)
+
+    with _job(as_json, quiet=True) as (_, stop):
+        settings = load_config(config, overrides or ())
+        done = submit_refresh(settings, address, name, wheel, ship, env or (), driver_cpus, wait, show, stop)
+    _print_json(done) if as_json else print(f"job {done['job']} {done['found']}; exit code {done['exit_code']}")
+    if done["exit_code"]:
+        raise typer.Exit(done["exit_code"])
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def bench(context: typer.Context) -> None:
     """Measure speed, memory and accuracy beside peers; `fullshelf bench --help` names the benchmarks."""
     from fullshelf.bench.cli import main as benchmarks
 
     benchmarks(context.args)
+
+
+def _refresher(executor: str) -> Callable[[Config, Reporter, Stop], dict[str, Any]]:
+    """Return the refresh on this machine, or on a cluster."""
+    if executor == "local":
+        from fullshelf.engine.refresh import refresh as here
+
+        return here
+    try:
+        from fullshelf.cluster.refresh import refresh as there
+    except ModuleNotFoundError as e:
+        if (e.name or "").partition(".")[0] != "ray":
+            raise
+        raise ConfigError("run.executor: ray needs Ray: pip install 'fullshelf[ray]'") from e
+    return there
 
 
 def _date(text: str | None, option: str) -> date | None:

@@ -16,8 +16,7 @@ from fullshelf.engine.errors import RunError
 from fullshelf.engine.identity import versions
 from fullshelf.engine.models.catalogue import load_model
 from fullshelf.engine.pipeline import ShardJob
-from fullshelf.engine.publish import publish
-from fullshelf.engine.storage import Location, Remote
+from fullshelf.engine.storage import Location
 from fullshelf.engine.stored_rows import StoredRows, store_rows
 
 __all__ = ["JobFile", "open_job", "save_job"]
@@ -62,9 +61,14 @@ def save_job(
     with ThreadPoolExecutor(threads, thread_name_prefix="rows") as pool:
         list(pool.map(store, shards))
     stored = {name: StoredRows(work, intake.shards, name) for name in tables}
-    thin = replace(intake, reject_files=(), limits=None, **stored)
-    if isinstance(work, Remote):
-        thin = publish(thin, work / "split", shards, check)
+    thin = replace(
+        intake,
+        reject_files=(),
+        limits=None,
+        supply=stored.get("supply"),
+        stock=stored.get("stock"),
+        skus=stored.get("skus"),
+    )
     values = {f.name: getattr(job, f.name) for f in fields(job) if f.name not in ("intake", "model")}
     model = (forecast.model, forecast.levels, season, job.model.fingerprint)
     content = pickle.dumps({"intake": thin, "model": model, "job": values, "versions": versions()}, protocol=5)

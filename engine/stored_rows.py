@@ -49,5 +49,5 @@ def store_rows(folder: Location, shard: int, parts: tuple[Part, ...], tables: di
         return
     keys = pl.concat([part.shards.keys(shard).select(KEY) for part in parts])
     keys = keys if len(parts) == 1 else keys.unique(maintain_order=True)
-    found = [rows.of(keys).rename(lambda column, name=name: f"{name}.{column}") for name, rows in tables.items()]
+    found = [rows.of(keys).select(pl.all().name.prefix(f"{name}.")) for name, rows in tables.items()]
     write_parquet(path, pl.concat([keys, *found], how="horizontal"))

@@ -1,0 +1,112 @@
+"""The driver's loop: tells the scheduler what happened to the fleet, does what it answers, yields what is done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from fullshelf.cluster.fleet import Event, Fleet
+from fullshelf.cluster.scheduler import Action, Assign, Done, Kill, Quarantine, Scheduler
+from fullshelf.engine.errors import FullshelfError, RunError
+from fullshelf.engine.local import Outcome
+from fullshelf.engine.stopping import Stop
+
+__all__ = ["drive"]
+
+POLL_SECONDS = 0.2  # how long a signal or a slow shard may wait to be noticed
+RESIZE_SECONDS = 2.0  # between two looks at the size of the cluster
+GRACE_SECONDS = 20.0  # that shards at work get to end after a stop
+START_SECONDS = 900.0  # that a run waits for a first, or after losses for another, actor
+
+
+def drive(
+    fleet: Fleet,
+    scheduler: Scheduler,
+    wanted: Callable[[], int],
+    stop: Stop,
+    watch: Callable[[Scheduler, Fleet], None] = lambda scheduler, fleet: None,
+    method: str = "run",
+) -> Iterator[Outcome[Any]]:
+    """Run the scheduler's shards on the fleet; yield each shard's outcome.
+
+    Parameters
+    ----------
+    wanted
+        Returns how many actors the cluster has room for.
+    watch
+        Called after each round of events, a few times a second at least.
+    method
+        Of an actor: takes a shard, returns its result.
+
+    Raises
+    ------
+    FullshelfError
+        If no other attempt can help, or no actor can be had.
+    Interrupted
+        If the end was asked for, after what was at work has been yielded.
+    """
+    results: dict[int, Any] = {}  # of shards: what they returned or raised last
+    looked = stopped = None
+    alive = time.monotonic()
+    while not scheduler.finished:
+        now = time.monotonic()
+        if stop.wanted:
+            scheduler.stop()
+            stopped = stopped or now
+            if now - stopped > GRACE_SECONDS:
+                break
+        elif looked is None or now - looked > RESIZE_SECONDS:
+            looked = now
+            fleet.resize(min(wanted(), scheduler.left))
+        alive = now if fleet.ready else alive
+        if now - alive > START_SECONDS:
+            raise RunError(
+                f"no actor got ready within {START_SECONDS:,.0f} s: the cluster has no free room for one. Free or add "
+                "nodes, or ask for less (run.cores_per_actor, run.gpus_per_actor, run.accelerator, run.labels), and "
+                "call again"
+            )
+        for event in fleet.events(POLL_SECONDS):
+            yield from _do(fleet, scheduler, _tell(scheduler, event, results), results, method)
+        yield from _do(fleet, scheduler, scheduler.tick(time.monotonic()), results, method)
+        watch(scheduler, fleet)
+    for actor in scheduler.busy:  # at a copy that has lost
+        fleet.kill(actor)
+    stop.check()
+
+
+def _tell(scheduler: Scheduler, event: Event, results: dict[int, Any]) -> list[Action]:
+    now = time.monotonic()
+    match event.what:
+        case "ready":
+            return scheduler.joined(event.actor, now)
+        case "lost":
+            return scheduler.lost(event.actor, now)
+        case "answer":
+            actions = scheduler.done(event.actor, event.tag, now)
+            if Done(event.tag) in actions:  # the first result of this shard
+                results[event.tag] = event.result
+            return actions
+        case "error":
+            if isinstance(event.error, FullshelfError):
+                raise event.error
+            results[event.tag] = event.error
+            return scheduler.failed(event.actor, event.tag, str(event.error), now)
+    return []
+
+
+def _do(
+    fleet: Fleet, scheduler: Scheduler, actions: list[Action], results: dict[int, Any], method: str
+) -> Iterator[Outcome[Any]]:
+    for action in actions:
+        match action:
+            case Assign(actor, shard):
+                fleet.call(actor, method, shard, tag=shard)
+            case Kill(actor):
+                fleet.kill(actor)
+            case Done(shard):
+                yield Outcome(shard, results.pop(shard), None)
+            case Quarantine(shard, error):
+                last = results.pop(shard, None)
+                raised = isinstance(last, Exception) and str(last) == error
+                yield Outcome(shard, None, last if raised else RunError(error))
