@@ -21,16 +21,20 @@ from numpy.typing import NDArray
 from fullshelf.engine.claims import limit_groups
 from fullshelf.engine.limits import Limit
 from fullshelf.engine.shard_orders import GRAIN, Responder
-from fullshelf.kernels.allocation import CLOSE, PARTS, ROOM, largest_shares, shadow_prices
+from fullshelf.kernels.allocation import CLOSE, PARTS, ROOM, SWEEPS, largest_shares, shadow_prices
+from fullshelf.kernels.price_newton import CURVATURE, newton_prices
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 SAMPLE = 20_000  # series on which the search for prices begins
-SAMPLE_A_LIMIT = 40  # series, where there are many limits
+FEW = 12  # limits that are searched one by one
+SAMPLE_A_LIMIT = 20  # series on which the search begins where there are more
+CURVED = 100_000  # series from which the curvature is taken
+AROUND = 4e-3  # below the prices of many limits, where jumps of orders are looked for
 OFFERS = 64  # in one round of step 3, or
 OFFERS_A_LIMIT = 4
-ROUNDS = 20  # of step 3
+ROUNDS = 40  # of step 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +71,8 @@ def allocate(orders: Responder, limits: Sequence[Limit]) -> Allocation:
     scale = np.array([limit.amount / PARTS if limit.amount > 0 else 1 / PARTS for limit in limits])
     nothing = np.zeros(J)
     wanted = orders.use(nothing)
-    high = nothing if (wanted <= room).all() else _prices(orders, groups, room)
-    orders.settle(high * (1 - 2 * CLOSE), high)
+    high, around = (nothing, 0.0) if (wanted <= room).all() else _prices(orders, groups, room, scale * PARTS)
+    orders.settle(high * (1 - 2 * around), high)
     used = wanted.astype(np.int64) if not high.any() else _fill(orders, groups, room)
     regret = orders.regret()
     spare = float((high * scale * np.maximum(room - used, 0)).sum())
@@ -98,14 +102,58 @@ def _fill(orders: Responder, groups: Sequence[Ints], room: Ints) -> Ints:
     return room - left[:-1]
 
 
-def _prices(orders: Responder, groups: Sequence[Ints], room: Ints) -> Array:
-    """Find the shadow prices, first on a sample by hash: most of the search costs little there."""
-    ceilings, guess, share = orders.ceilings(), None, 1.0
-    while orders.series * share > max(SAMPLE, SAMPLE_A_LIMIT * room.size):
+def _prices(orders: Responder, groups: Sequence[Ints], room: Ints, amounts: Array) -> tuple[Array, float]:
+    """Find the shadow prices, and how far below them the jumps of orders are looked for.
+
+    Few limits are searched one by one, as exactly as is of use. Of many, a sample by hash gives a first guess, Newton's
+    steps over all series come near, and what is still away from its limit then is searched one by one.
+    """
+    ceilings = orders.ceilings()
+    if room.size <= FEW:
+        return _searched(orders, groups, room, ceilings), CLOSE
+    sample = min(1.0, SAMPLE_A_LIMIT * room.size / orders.series)
+    prices = _search(orders, groups, room, ceilings, None, sample, 2)
+    given = np.flatnonzero(room > 0)  # of a limit of 0 the price is the ceiling already
+    part = min(1.0, CURVED / orders.series)
+
+    def full(some: Array) -> Array:
+        every = prices.copy()
+        every[given] = some
+        return every
+
+    def bent(some: Array, scale: Array) -> Array:
+        every = np.zeros(room.size)
+        every[given] = scale
+        return orders.curvature(full(some), every, part)[np.ix_(given, given)] / (CURVATURE * part)
+
+    near = newton_prices(
+        lambda some: (orders.use(full(some))[given] / ROOM).astype(np.float64),
+        bent, amounts[given], ceilings[given], prices[given],
+    )  # fmt: skip
+    return _search(orders, groups, room, ceilings, full(near), 1.0, 1), AROUND
+
+
+def _searched(orders: Responder, groups: Sequence[Ints], room: Ints, ceilings: Array) -> Array:
+    """Search limit by limit, first on a sample by hash: most of the search costs little there."""
+    share, guess = 1.0, None
+    while orders.series * share > SAMPLE:
         share /= 4
-    while True:
-        part = [int(r * share) for r in room]
-        guess = shadow_prices(lambda which, prices: orders.use_of(which, prices, share), groups, part, ceilings, guess)  # noqa: B023
-        if share == 1.0:
-            return guess
+    while share < 1.0:
+        guess = _search(orders, groups, room, ceilings, guess, share, SWEEPS)
         share *= 4
+    return _search(orders, groups, room, ceilings, guess, 1.0, SWEEPS)
+
+
+def _search(
+    orders: Responder,
+    groups: Sequence[Ints],
+    room: Ints,
+    ceilings: Array,
+    guess: Array | None,
+    share: float,
+    sweeps: int,
+) -> Array:
+    part = [int(r * share) for r in room]
+    return shadow_prices(
+        lambda which, prices: orders.use_of(which, prices, share), groups, part, ceilings, guess, sweeps=sweeps
+    )

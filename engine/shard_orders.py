@@ -20,12 +20,14 @@ from fullshelf.engine.series_numbers import key_hashes
 from fullshelf.kernels.allocation import PARTS, exact_sum, in_parts
 from fullshelf.kernels.limit_use import add_use, unit_prices
 from fullshelf.kernels.order_policies import expectations, order_gains, order_regrets
+from fullshelf.kernels.price_newton import add_curvature
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Parts = NDArray[np.object_]  # whole numbers of any size
 T = TypeVar("T")
 
+AROUND = 0.08  # of what a unit pays: how far around it the fall of orders is measured, lots included
 GRAIN = 2.0**20  # of a currency unit: money is added up in whole numbers, so that sums do not depend on the shards
 
 
@@ -72,6 +74,10 @@ class Responder(Protocol):
 
     def use_of(self, limits: Ints, prices: Array, share: float) -> Parts:
         """Return the parts (n,) of limits of one group that the orders at prices (J,) use, in a share of the hashes."""
+        ...
+
+    def curvature(self, prices: Array, scale: Array, share: float) -> Ints:
+        """Return how use falls with scaled prices (J, J), see `price_newton`, of a share of the hashes."""
         ...
 
     def settle(self, low: Array, high: Array) -> None:
@@ -146,6 +152,21 @@ class ShardOrders:
         quantity = self._orders(prices, rows)
         group = int(self._group_of[limits[0]])
         return self._sum(rows, quantity, group)[limits]
+
+    def curvature(self, prices: Array, scale: Array, share: float) -> Ints:
+        """Return how use falls with scaled prices (J, J), see `price_newton`, of a share of the hashes."""
+        rows = np.flatnonzero(
+            (self._rank < share) & self._problem.terms.planned & (self._limit < len(self._limits)).any(1)
+        )
+        paid = self._paid(prices, rows)
+        step = AROUND * np.maximum(paid, AROUND * self._problem.underage[rows])
+        less, more = (self._problem.orders(np.maximum(paid + sign * step, 0.0), rows)[1] for sign in (-1.0, 1.0))
+        slope = np.divide(
+            less - more, paid + step - np.maximum(paid - step, 0.0), out=np.zeros(rows.size), where=step > 0
+        )
+        total = np.zeros((self._amount.size, self._amount.size), dtype=np.int64)
+        add_curvature(self._limit, self._claim, np.append(scale, 0.0), rows, slope, total)
+        return total[:-1, :-1]
 
     def settle(self, low: Array, high: Array) -> None:
         """Remember the orders at both prices."""
@@ -231,10 +252,13 @@ class ShardOrders:
         unit_prices(self._limit, self._claim, self._prices, np.arange(self.series), out)
         return out
 
-    def _orders(self, prices: Array, rows: Ints) -> Array:
+    def _paid(self, prices: Array, rows: Ints) -> Array:
         paid = np.empty(rows.size)
         unit_prices(self._limit, self._claim, np.append(prices, 0.0), rows, paid)
-        return self._problem.orders(paid, rows)[1]
+        return paid
+
+    def _orders(self, prices: Array, rows: Ints) -> Array:
+        return self._problem.orders(self._paid(prices, rows), rows)[1]
 
     def _at(self, prices: Array) -> Array:
         return self._orders(prices, np.arange(self.series))
@@ -297,6 +321,14 @@ class Together:
         total: Parts = np.sum(self._ask(lambda m: m.use_of(limits, prices, share)), axis=0)
         return total
 
+    def curvature(self, prices: Array, scale: Array, share: float) -> Ints:
+        """Add up the members' curvature."""
+        self._check()
+        total: Ints = np.zeros((prices.size, prices.size), dtype=np.int64)
+        for part in self._mapper(lambda m: m.curvature(prices, scale, share), self._members):
+            total += part
+        return total
+
     def settle(self, low: Array, high: Array) -> None:
         """Tell every member."""
         self._ask(lambda m: m.settle(low, high))
@@ -334,4 +366,4 @@ class Together:
 def best_offers(offers: Offers, count: int) -> Offers:
     """Return the best offers, in an order that does not depend on who made them first."""
     best = np.lexsort((offers.place, offers.tie, -offers.value))[:count]
-    return Offers(*(column[best] for column in offers))
+    return Offers(offers.value[best], offers.tie[best], offers.place[best], offers.limit[best], offers.use[best])

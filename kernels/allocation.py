@@ -19,6 +19,7 @@ __all__ = [
     "CLOSE",
     "PARTS",
     "ROOM",
+    "SLACK",
     "exact_sum",
     "in_parts",
     "largest_shares",
@@ -33,7 +34,7 @@ Parts = NDArray[np.object_]  # whole numbers of any size
 PARTS = 1 << 60  # of a limit's amount
 ROOM = PARTS + (PARTS >> 40)  # a limit is used up to 1e-12 of it: 50 packs of 20 fit into 1000
 CLOSE = 1e-3  # relative gap of a price at which the search ends; what is left is shared out lot by lot
-SLACK = 1e-4  # of a limit that may stay unused while others are searched; lots fill it afterwards
+SLACK = 4e-4  # of a limit that may stay unused while others are searched; lots fill it afterwards
 SWEEPS = 30
 
 
@@ -68,6 +69,8 @@ def shadow_prices(
     room: Sequence[int],
     ceilings: Array,
     guess: Array | None = None,
+    *,
+    sweeps: int = SWEEPS,
 ) -> Array:
     """Return prices (J,) at which every limit holds and which a step of `CLOSE` less would break; 0: does not bind.
 
@@ -88,6 +91,8 @@ def shadow_prices(
         (J,) prices at which nobody who uses the resource orders.
     guess
         (J,) prices near the answer, which make the search shorter.
+    sweeps
+        The most that there are before the last.
 
     Examples
     --------
@@ -101,17 +106,19 @@ def shadow_prices(
     """
     J = ceilings.size
     prices = np.zeros(J) if guess is None else guess.copy()
-    for sweep in range(SWEEPS):
+    slack = 0.0 if guess is None or J == 1 else SLACK
+    for _ in range(sweeps):
         before = prices.copy()
         for group in groups:
-            _search_together(use_of, group, prices, room, ceilings, J > 1 and sweep > 0)
+            _search_together(use_of, group, prices, room, ceilings, slack)
+        slack = 0.0 if J == 1 else SLACK
         if J == 1 or (np.abs(prices - before) <= CLOSE * prices).all():
             break
     for group in groups:
         use = use_of(group, prices)
         broken = np.array([int(j) for j, used in zip(group, use, strict=True) if used > room[j]], dtype=np.int64)
         if broken.size:
-            _search_together(use_of, broken, prices, room, ceilings, False)
+            _search_together(use_of, broken, prices, room, ceilings, 0.0)
     return prices
 
 
@@ -121,10 +128,10 @@ def _search_together(
     prices: Array,
     room: Sequence[int],
     ceilings: Array,
-    content: bool,
+    slack: float,
 ) -> None:
     """Set the prices of a group's limits, each by its own search, all asking at once."""
-    searches = {int(j): price_search(float(prices[j]), int(room[j]), float(ceilings[j]), content) for j in group}
+    searches = {int(j): price_search(float(prices[j]), int(room[j]), float(ceilings[j]), slack) for j in group}
     for j, search in searches.items():
         prices[j] = next(search)
     while searches:
@@ -137,7 +144,7 @@ def _search_together(
                 del searches[j]
 
 
-def price_search(guess: float, room: int, ceiling: float, content: bool) -> Generator[float, int, float]:
+def price_search(guess: float, room: int, ceiling: float, slack: float = 0.0) -> Generator[float, int, float]:
     """Ask for the use at one price after another; return the price that is just high enough.
 
     Parameters
@@ -146,12 +153,12 @@ def price_search(guess: float, room: int, ceiling: float, content: bool) -> Gene
         Where the search begins, 0 where nothing is known.
     room, ceiling
         Of the limit.
-    content
-        Stop at once where the guess leaves no more than `SLACK` of the room.
+    slack
+        Share of the room that a guess may leave unused to be taken as it is.
 
     Examples
     --------
-    >>> search = price_search(0.0, 40, 16.0, False)
+    >>> search = price_search(0.0, 40, 16.0)
     >>> price = next(search)
     >>> try:
     ...     while True:
@@ -169,9 +176,9 @@ def price_search(guess: float, room: int, ceiling: float, content: bool) -> Gene
     if not known and over((yield 0.0)) <= 0.0:
         return 0.0
     start = guess if known else ceiling / 8.0
-    step = 1.0 + 4.0 * CLOSE if known else 8.0
+    step = 1.0 / (1.0 - CLOSE) if known else 8.0
     at = over((yield start))
-    if content and known and -SLACK <= at <= 0.0:
+    if known and -slack <= at <= 0.0 and slack > 0.0:
         return start
     if at > 0.0:
         low, at_low = start, at
@@ -193,7 +200,7 @@ def price_search(guess: float, room: int, ceiling: float, content: bool) -> Gene
             at_low = over((yield low))
     side = 0
     for _ in range(60):
-        if high - low <= CLOSE * high:
+        if high - low <= CLOSE * high * (1.0 + 1e-9):
             break
         share = min(max(at_low / (at_low - at_high), 0.02), 0.98) if at_high < 0.0 else 0.5
         middle = float(low * (high / low) ** share)
