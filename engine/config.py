@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from fullshelf.engine.calendar import Period
 from fullshelf.engine.errors import ConfigError
+from fullshelf.engine.service_settings import Service, as_service
 from fullshelf.kernels.levels import LEVELS, level_array
 
 
@@ -77,11 +78,9 @@ class PlanSettings(_Strict):
         le=10,
         description="cost of capital and space, share of unit cost per year; used where supply has no holding_cost",
     )
-    service: float | None = Field(
+    service: Annotated[Service, BeforeValidator(as_service)] | None = Field(
         None,
-        gt=0,
-        lt=1,
-        description="probability of no stock-out in a protection interval; replaces the costs' critical ratio",
+        description="promises in place of shortage costs: a number for cycle service, or cycle, fill, by scope",
     )
 
 

@@ -28,6 +28,7 @@ from fullshelf.engine.problem_file import load_problem, save_problem
 from fullshelf.engine.profile import working
 from fullshelf.engine.protection import protect
 from fullshelf.engine.run_folder import RunFolder
+from fullshelf.engine.service_targets import targets_of_shard
 from fullshelf.engine.shard_orders import ShardOrders
 from fullshelf.engine.storage import Location, read_back
 
@@ -93,7 +94,8 @@ def run_shard(job: ShardJob, shard: int) -> Record:
         "seconds": clock.seconds,
     }
     with clock.stage("plan"):
-        problem = order_problem(demand, given.supply, given.stock, job.plan)
+        targets = targets_of_shard(job.plan.service, given.panel, given.supply, given.skus)
+        problem = order_problem(demand, given.supply, given.stock, job.plan, targets)
     if job.limits:
         with clock.stage("write"):
             save_problem(job.folder.problem(shard), problem)

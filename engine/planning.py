@@ -22,6 +22,7 @@ from fullshelf.engine.config import PlanSettings
 from fullshelf.engine.forecast import LeadTimeDemand
 from fullshelf.engine.order_plan import OrderPlan
 from fullshelf.engine.reasons import reasons
+from fullshelf.engine.service_targets import ServiceTargets, service_targets
 from fullshelf.engine.stock_position import StockPosition, stock_position
 from fullshelf.kernels.demand_paths import path_nodes
 from fullshelf.kernels.net_requirement import net_requirement
@@ -30,10 +31,10 @@ from fullshelf.kernels.order_policies import (
     economic_lots,
     expectations,
     reorder_offsets,
-    underage_for_service,
     whole_packs,
 )
 from fullshelf.kernels.quantile_grid import grid_cdf
+from fullshelf.kernels.service_targets import cycle_service_of_fill, underage_for_service
 
 Array = NDArray[np.float64]
 
@@ -77,10 +78,11 @@ class OrderProblem:
     same: NDArray[np.bool_]  # (S,) the last two are one
     lost_before: Array  # (S,) units of sales expected to be lost before the order arrives
     underage: Array  # (S,) currency per unit short that decides: the shortage cost, or what `service` implies
-    waiting: Array  # (S,) the same where no order is weighed against the smallest: never below the shortage cost
+    waiting: Array  # (S,) the same where no order is weighed against the smallest; infinite: `service` is promised
     overage: Array  # (S,) currency per unit left
     deciding: Array  # (S,) the same, but enough to keep the ratio at or below HIGHEST_RATIO
-    target: Array  # (S,) service level that was asked for instead of costs; NaN: none
+    target: Array  # (S,) cycle service that is promised instead of costs, or that a fill rate takes; NaN: none
+    fill: Array  # (S,) fill rate that is promised; NaN: none
     known: Array  # (S,) of `lost_sales_underage`
     carry: Array  # (S,) share of a price that a unit left over saves later
     smallest: Array  # (S,) units: MOQ, pack or economic lot
@@ -153,6 +155,7 @@ def plan_orders(
     stock: pl.DataFrame,
     settings: PlanSettings,
     price: Array | None = None,
+    targets: ServiceTargets | None = None,
 ) -> OrderPlan:
     """Return the order of every series.
 
@@ -165,12 +168,18 @@ def plan_orders(
         series have what an order needs (the others order 0), `stock.known` whose stock is known (else it counts as 0).
     price
         (S,) shadow price, currency per unit ordered; None: 0.
+    targets
+        What customers are promised; None: what the settings promise, their scopes looked up in `supply`.
     """
-    return order_problem(demand, supply, stock, settings).plan(price)
+    return order_problem(demand, supply, stock, settings, targets).plan(price)
 
 
 def order_problem(
-    demand: LeadTimeDemand, supply: pl.DataFrame, stock: pl.DataFrame, settings: PlanSettings
+    demand: LeadTimeDemand,
+    supply: pl.DataFrame,
+    stock: pl.DataFrame,
+    settings: PlanSettings,
+    targets: ServiceTargets | None = None,
 ) -> OrderProblem:
     """Work out each series' net requirement and costs; see `plan_orders`."""
     terms = _terms(supply, demand)
@@ -193,24 +202,31 @@ def order_problem(
         overage = np.where(terms.life > 0, overage, overage + terms.waste)
     same, waiting = (serve == outlast).all(axis=1), underage
     deciding = np.maximum(overage, underage * ((1 - HIGHEST_RATIO) / HIGHEST_RATIO))
-    if settings.service is not None:  # any overage will do: the underage is made to fit
-        deciding = np.where(overage > 0, overage, 1.0)
-        underage = underage_for_service(levels, serve, outlast, same, deciding, settings.service)
-        waiting = np.maximum(underage, waiting)  # else a lot that lasts would be refused for ever
+    room = np.maximum(terms.max_stock - position.inventory_position, 0.0)
+    policy, smallest, trial = _policy(terms, demand, settings, room)
+    targets = service_targets(settings.service, supply) if targets is None else targets
+    service, promised = targets.cycle, targets.promised
+    if promised.any():  # any overage will do: the underage is made to fit
+        wanted = demand.mean * (demand.review / demand.periods)
+        span = np.maximum(np.where(smallest > wanted, smallest, terms.pack) - 1.0, 0.0)
+        by_fill = cycle_service_of_fill(levels, serve, wanted, span, targets.fill)
+        service = np.where(np.isnan(targets.fill), service, by_fill)
+        deciding = np.where(promised & (overage <= 0), 1.0, np.where(promised, overage, deciding))
+        implied = underage_for_service(levels, serve, outlast, same, deciding, service)
+        underage = np.where(promised, implied, underage)
+        waiting = np.where(promised, np.inf, waiting)
     known = np.ones(S)
-    if lost and settings.service is None:
+    if lost:
         before, covered = demand.mean * (mean_lead / demand.periods), np.zeros(S)
         np.divide(position.inventory_position, before, out=covered, where=before > 1e-9)
         covered = np.clip(covered, 0.0, 1.0)
-        known = np.where(terms.life > 0, 1.0, 1.0 - covered * (mean_lead / demand.periods))
-    room = np.maximum(terms.max_stock - position.inventory_position, 0.0)
-    policy, smallest, trial = _policy(terms, demand, settings, room)
+        known = np.where(promised | (terms.life > 0), 1.0, 1.0 - covered * (mean_lead / demand.periods))
     return OrderProblem(
         terms=terms, mean=demand.mean, periods=demand.periods, review=demand.review, position=position,
         reported=stock["known"].to_numpy(), policy=policy, levels=levels,
         need=need, serve=serve, outlast=outlast, same=same, lost_before=lost_before, underage=underage,
         waiting=waiting, overage=overage, deciding=deciding,
-        target=np.full(S, np.nan if settings.service is None else settings.service), known=known,
+        target=service, fill=targets.fill, known=known,
         carry=np.where(terms.single, 0.0, CARRY), smallest=smallest, trial=trial, most=room,
     )  # fmt: skip
 

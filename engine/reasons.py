@@ -41,6 +41,8 @@ def reasons(
             "level": level,
             "free": np.maximum(free, 0.0),
             "service": service * 100,
+            "asked": np.nan_to_num(problem.fill) * 100,
+            "promised": ~np.isnan(problem.target),
             "periods": problem.periods,
             "lead": lead,
             "review": problem.review,
@@ -67,8 +69,11 @@ def reasons(
     )
     wanted = pl.format(
         "expected demand {} in {} periods (lead time {} + review {}), best level {} for {} % of cycles without "
-        "stock-out",
+        "stock-out{}",
         number("expected_demand"), "periods", "lead", "review", number("level"), number("service"),
+        pl.when(pl.col("asked") > 0)
+        .then(pl.format(", which serves the {} % of demand that are promised", number("asked")))
+        .otherwise(said(pl.col("promised"), " as promised")),
     )  # fmt: skip
     order, free_order, least = pl.col("order_quantity"), pl.col("free"), pl.col("smallest")
     whole = (order - free_order).abs() < 1
@@ -77,6 +82,8 @@ def reasons(
         .then(pl.format("as much as the stock limit of {} allows", number("max_stock")))
         .when(order >= least, order <= least, pl.col("lot"), order > free_order)
         .then(pl.lit("an economic lot, because each order has a fixed cost"))
+        .when(order == least, least > pl.col("pack"), order > free_order, pl.col("promised"))
+        .then(pl.format("the minimum order ({} would keep the promise)", number("free")))
         .when(order == least, least > pl.col("pack"), order > free_order)
         .then(pl.format("the minimum order, cheaper than waiting ({} would do)", number("free")))
         .when(pl.col("shadow_price") > 0, (order - free_order).abs() >= pl.col("pack"))

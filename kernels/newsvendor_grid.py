@@ -130,13 +130,16 @@ def lots_of(
     `smallest` is itself a multiple of `pack`. Where it is more than `free`, it is ordered if `trial` units are cheaper
     than none; `trial` is `smallest`, or an economic lot before it was rounded to packs: decided on the rounded lot,
     an order could vanish when demand rises and the lot jumps by a pack. There a unit short costs `waiting`, elsewhere
-    `underage`. Among equals the smaller is taken.
+    `underage`. Among equals the smaller is taken. An infinite `waiting` says that `free` is a promise to customers: the
+    least lots that keep it are ordered, whatever they cost.
     """
     if underage <= 0.0 or free <= 0.0:
         return 0.0
     top = np.floor(most / pack + 1e-9) * pack
     if top < smallest:
         return 0.0
+    if waiting == math.inf:
+        return float(min(max(np.ceil(free / pack - 1e-9) * pack, smallest), top))
     if free < smallest:
         none = cost_at(levels, need, outlast, waiting, overage, outlast_cost, 0.0, need_mean, outlast_mean)
         tried = cost_at(levels, need, outlast, waiting, overage, outlast_cost, trial, need_mean, outlast_mean)

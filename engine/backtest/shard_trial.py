@@ -23,9 +23,12 @@ from fullshelf.engine.intake import ShardInput
 from fullshelf.engine.panel import KnownAhead, Panel
 from fullshelf.engine.planning import OrderProblem, order_problem
 from fullshelf.engine.protection import protect
+from fullshelf.engine.service_targets import ServiceTargets, targets_of_shard
 from fullshelf.kernels.allocation import exact_sum
+from fullshelf.kernels.distributions import Demand
 from fullshelf.kernels.forecast_errors import ERRORS
 from fullshelf.kernels.levels import level_array
+from fullshelf.kernels.service import fill_rate_safety_stock
 from fullshelf.kernels.textbook import newest_moments, textbook_levels, textbook_orders
 
 Array = NDArray[np.float64]
@@ -105,7 +108,8 @@ class ShardTrial:
         reviews, kind = np.unique(self.costs.review[live], return_inverse=True)
         due = np.array([trial.rounds.is_due(k, int(review)) for review in reviews])
         planned = self.costs.planned[live] & due[kind]
-        level = self._textbook_level(panel, live)
+        targets = self._targets(0, panel, given.supplies[0][live], live)
+        level = self._textbook_level(panel, live, targets)
         self._welcome(live, level)
         decisions: dict[int, Decision] = {}
         for number, (i, name) in enumerate(trial.forecasters):
@@ -128,7 +132,8 @@ class ShardTrial:
             for c, contender in enumerate(trial.contenders):
                 if (contender.side, contender.model) == (i, name) and contender.policy != TEXTBOOK:
                     settings = side.config.plan.model_copy(update={"policy": contender.policy})
-                    problem = order_problem(demand, supply, self._shelves[c].stock(live), settings)
+                    asked = targets if i == 0 else self._targets(i, then, supply, live)
+                    problem = order_problem(demand, supply, self._shelves[c].stock(live), settings, asked)
                     decisions[c] = Decision(live, problem, problem.orders(np.zeros(live.size))[1])
         for c, contender in enumerate(trial.contenders):
             if contender.policy == TEXTBOOK:
@@ -163,11 +168,27 @@ class ShardTrial:
         newest_moments(panel.units, panel.offsets, round(panel.period.per_year), mean, sd)
         return mean, sd
 
-    def _textbook_level(self, panel: Panel, live: Ints) -> Array:
+    def _targets(self, side: int, panel: Panel, supply: pl.DataFrame, live: Ints) -> ServiceTargets:
+        """Return what one side's configuration promises for series `live` (n,), as it would have been known then."""
+        return targets_of_shard(self._trial.sides[side].config.plan.service, panel, supply, self.skus[live])
+
+    def _textbook_level(self, panel: Panel, live: Ints, targets: ServiceTargets) -> Array:
+        """Return the textbook's level (n,): at the costs' ratio, or at what is promised if demand were normal."""
         mean, sd = self._newest_year(panel)
-        level, service = np.empty(live.size), self._trial.sides[0].config.plan.service
-        ratio = self.costs.ratio[live] if service is None else np.full(live.size, service)
-        periods = (self.costs.lead + self.costs.review)[live].astype(np.float64)
+        review = self.costs.review[live].astype(np.float64)
+        periods = self.costs.lead[live] + review
+        ratio = np.where(np.isnan(targets.cycle), self.costs.ratio[live], targets.cycle)
+        with_fill = np.flatnonzero(~np.isnan(targets.fill))
+        if with_fill.size:
+            lost = self._trial.sides[0].config.plan.stockout == "lost"
+            factor = fill_rate_safety_stock(
+                targets.fill[with_fill],
+                np.maximum(mean * review, 1e-9)[with_fill],
+                (sd * np.sqrt(periods))[with_fill],
+                lost_sales=lost,
+            ).factor
+            ratio[with_fill] = Demand.normal(0.0, 1.0).cdf(np.nan_to_num(factor))
+        level = np.empty(live.size)
         textbook_levels(mean, sd, periods, ratio, level)
         return level
 

@@ -59,7 +59,7 @@ def load_model(name: str, levels: tuple[float, ...], season: int) -> DemandModel
     Examples
     --------
     >>> load_model("tsb", (0.5,), 7).fingerprint
-    'tsb numerics=1 season=7 levels=0.5'
+    'tsb numerics=2 season=7 levels=0.5'
     """
     if name == "auto":
         return AutoModel(level_array(levels), season)

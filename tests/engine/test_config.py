@@ -4,6 +4,7 @@ import pytest
 
 from fullshelf.engine.config import load_config, parse_config
 from fullshelf.engine.errors import ConfigError
+from fullshelf.engine.service_settings import Service
 
 SMALLEST = "period: week\ninputs: {sales: sales.parquet, supply: supply.parquet, stock: stock.parquet}\n"
 
@@ -32,7 +33,7 @@ def test_object_store_paths_stay_as_they_are(file: Path) -> None:
 def test_the_command_line_wins_and_makes_groups_that_the_file_lacks(file: Path) -> None:
     config = load_config(file, ["forecast.model=sba", "period=day", "as_of=2024-02-29", "plan.service=0.9"])
     assert (config.forecast.model, config.period, str(config.as_of)) == ("sba", "day", "2024-02-29")
-    assert config.plan.service == 0.9
+    assert config.plan.service == Service(cycle=0.9)
 
 
 @pytest.mark.parametrize(

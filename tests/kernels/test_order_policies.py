@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from fullshelf.kernels.demand_paths import path_nodes
 from fullshelf.kernels.levels import level_array
 from fullshelf.kernels.net_requirement import net_requirement
-from fullshelf.kernels.newsvendor_grid import best_quantity
 from fullshelf.kernels.order_policies import (
     best_orders,
     economic_lots,
@@ -17,10 +16,9 @@ from fullshelf.kernels.order_policies import (
     lost_sales_underage,
     order_gains,
     reorder_offsets,
-    underage_for_service,
     whole_packs,
 )
-from fullshelf.kernels.quantile_grid import grid_cdf, grid_quantile, knots
+from fullshelf.kernels.quantile_grid import knots
 
 CASES = Path(__file__).parents[2].parent / "shared" / "cases" / "inventory_cases.json"
 L = level_array()
@@ -111,30 +109,21 @@ def test_expectations_are_those_of_simulated_demand():
     assert cost[0] == pytest.approx(2 * left[0])
 
 
-@given(service=st.floats(0.02, 0.995), o=st.floats(0.001, 10))
-@settings(max_examples=50, deadline=None)
-def test_a_service_level_is_met_by_the_underage_that_it_implies(service, o):
-    levels, values = normal_curve(50, 10)
-    u = underage_for_service(levels, values, values, np.array([True]), np.array([o]), service)
-    free, _ = decide(levels, values, u=u[0], o=o)
-    assert grid_cdf(levels, values, free)[0] == pytest.approx(service, abs=1e-6)
-    assert free[0] == pytest.approx(grid_quantile(levels, values, np.array([service]))[0], rel=1e-6)
-
-
-def test_a_service_level_is_met_where_units_left_need_outlast_less_than_what_they_serve():
-    levels, values = normal_curve(50, 10)
-    outlast = values - 20.0  # a unit left over may cost although the period ends without it
-    u = underage_for_service(levels, values, outlast, np.array([False]), np.array([1.0]), 0.9)
-    free = best_quantity(levels, values[0], outlast[0], u[0], 0.0, 1.0, False)
-    assert grid_cdf(levels, values, np.array([free]))[0] == pytest.approx(0.9, abs=1e-6)
-
-
 def test_the_smallest_order_is_weighed_against_what_waiting_costs():
     levels, values = normal_curve(10, 2)
     lot = {"u": 0.2, "o": 0.02, "smallest": 200.0, "pack": 200.0}
     assert decide(levels, values, **lot)[1][0] == 0
     assert decide(levels, values, **lot, waiting=5.0)[1][0] == 200
     assert decide(levels, values, **lot, waiting=5.0)[0] == decide(levels, values, **lot)[0]
+
+
+def test_a_promise_is_kept_by_the_least_lots_whatever_they_cost():
+    levels, values = normal_curve(10, 2)
+    free = decide(levels, values, u=1.0, o=0.2)[0][0]
+    dear = {"u": 1.0, "o": 0.2, "waiting": np.inf}
+    assert decide(levels, values, **dear, pack=7.0, smallest=7.0)[1][0] == 7 * np.ceil(free / 7)
+    assert decide(levels, values, **dear, pack=500.0, smallest=500.0)[1][0] == 500
+    assert decide(levels, values - 100, **dear)[1][0] == 0
 
 
 @given(u=st.floats(0.01, 100), more=st.floats(1, 5), o=st.floats(0.01, 10), known=st.floats(0.1, 1))
