@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fullshelf.bench.pictures import FOLDER, PICTURES, Picture, pictures
 from fullshelf.bench.result import OURS, seconds_text, si
 from fullshelf.bench.results_folder import HOW, Kept
 
@@ -117,10 +118,15 @@ def generated(document: str, kept: Sequence[Kept]) -> str:
 
     def write(match: re.Match[str]) -> str:
         name = match[1]
-        if name not in SECTIONS:
-            raise ValueError(f"bench:{name}: there is no such table; there are: {', '.join(SECTIONS)}")
-        return f"<!-- bench:{name} -->\n{section_text(SECTIONS[name], kept)}<!-- /bench:{name} -->"
+        if name in drawn:
+            text = _embedded(drawn[name], svgs)
+        elif name in SECTIONS:
+            text = section_text(SECTIONS[name], kept)
+        else:
+            raise ValueError(f"bench:{name}: there is no such table; there are: {', '.join([*SECTIONS, *drawn])}")
+        return f"<!-- bench:{name} -->\n{text}<!-- /bench:{name} -->"
 
+    drawn, svgs = {f"picture-{picture.name}": picture for picture in PICTURES}, pictures(kept)
     opened = re.findall(r"<!-- bench:([a-z-]+) -->", document)
     closed = [match[1] for match in _MARKED.finditer(document)]
     if unclosed := [name for name in opened if name not in closed]:
@@ -129,9 +135,17 @@ def generated(document: str, kept: Sequence[Kept]) -> str:
 
 
 def documents(root: Path, kept: Sequence[Kept]) -> dict[Path, str]:
-    """Return every document with markers as it should be."""
+    """Return every document with markers, and every picture, as it should be."""
     files = [root / name for name in DOCUMENTS if (root / name).exists()]
-    return {file: generated(file.read_text(encoding="utf-8"), kept) for file in files}
+    svgs = {root / FOLDER / f"{name}.svg": svg for name, svg in pictures(kept).items()}
+    return {file: generated(file.read_text(encoding="utf-8"), kept) for file in files} | svgs
+
+
+def _embedded(picture: Picture, svgs: Mapping[str, str]) -> str:
+    """Return the picture in Markdown, seen from docs/."""
+    if picture.name not in svgs:
+        return f"_Not drawn yet: `{HOW}`, then `fullshelf bench tables`._\n"
+    return f"![{picture.says}](pictures/{picture.name}.svg)\n"
 
 
 def section_text(section: Section, kept: Sequence[Kept]) -> str:

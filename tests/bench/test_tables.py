@@ -34,7 +34,7 @@ def marked(name: str) -> str:
 
 def test_the_tables_in_the_documents_are_those_of_the_results():
     wanted = documents(ROOT, read_kept())
-    assert {file.name for file in wanted} == {"README.md", "benchmarks.md"}
+    assert {file.name for file in wanted} >= {"README.md", "benchmarks.md"}
     for file, text in wanted.items():
         assert file.read_text(encoding="utf-8") == text, f"{file} differs: run `fullshelf bench tables`"
 

@@ -3,12 +3,16 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from fullshelf.engine.config import load_config
 from fullshelf.engine.profile import Sampler, Usage, _Look, sampled, sampling, working
 from fullshelf.engine.profile_text import print_profile
+from fullshelf.engine.refresh import refresh
+from fullshelf.engine.simulate import simulate_marketplace
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the system's counters are those of Linux")
 LEADER, WORKER, OTHER, POLARS = 1, 2, 3, 4
@@ -121,3 +125,16 @@ def test_the_profile_is_printed_by_phase_and_stage():
     assert "50\u202f%" in page.getvalue()
     print_profile(Console(file=page, width=160), {})
     assert "nothing was sampled" in page.getvalue()
+
+
+@linux
+def test_a_refresh_says_where_its_time_went_in_run_json_and_on_its_page(tmp_path):
+    market = simulate_marketplace(60, 60, tmp_path / "market")
+    summary = refresh(load_config(market.configuration))
+    profile = summary["profile"]
+    assert {row["phase"] for row in profile} <= {"split", "shards", "allocate", "report"}
+    assert sum(row["wall"] for row in profile) <= summary["seconds"]["total"] * 1.05
+    assert sum(row["wall"] for row in profile) > summary["seconds"]["total"] * 0.5
+    assert all(row["peak_memory_mb"] <= summary["peak_memory_mb"] * 1.01 for row in profile)
+    page = Path(summary["folder"], "report.html").read_text(encoding="utf-8")
+    assert "Where the time went" in page
