@@ -2,7 +2,8 @@
 
 A shared machine is not the same from hour to hour, so each time is first divided by the drift: the median change
 of the peers, whose code did not change, or of the memory bandwidth where no peer ran. A change counts when it is larger
-than the given loss and than three standard errors of the two medians.
+than the given loss and than three standard errors of the two medians. A file may hold several runs, a line each: what
+was run once a run, such as a whole refresh, has no spread of its own and is told from noise by repeating it.
 """
 
 from __future__ import annotations
@@ -133,12 +134,22 @@ def show(found: Comparison, loss: float, console: Console) -> bool:
 
 
 def _timed(results: Sequence[dict[str, Any]]) -> Rows:
-    return {
-        (one["benchmark"], row["task"], _unversioned(row["who"]), row["size"], row["cores"]): row
-        for one in results
-        for row in one["rows"]
-        if row["median_seconds"]
-    }
+    found: dict[Key, list[dict[str, Any]]] = {}
+    for one in results:
+        for row in one["rows"]:
+            if row["median_seconds"]:
+                key = (one["benchmark"], row["task"], _unversioned(row["who"]), row["size"], row["cores"])
+                found.setdefault(key, []).append(row)
+    return {key: rows[0] if len(rows) == 1 else _pooled(rows) for key, rows in found.items()}
+
+
+def _pooled(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Take several runs together: their median, and the larger of the noise between them and inside them."""
+    seconds = [_seconds(row) for row in rows]
+    low, middle, high = np.quantile(seconds, (0.25, 0.5, 0.75))
+    between = OF_MEDIAN * (high - low) / middle / QUARTILES / math.sqrt(len(rows))
+    inside = math.hypot(*(_standard_error(row) for row in rows)) / len(rows)
+    return {"median_seconds": float(middle), "noise": max(float(between), inside)}
 
 
 def _unversioned(who: str) -> str:
@@ -153,6 +164,8 @@ def _seconds(row: dict[str, Any]) -> float:
 
 def _standard_error(row: dict[str, Any]) -> float:
     """Relative standard error of a row's median."""
+    if "noise" in row:
+        return float(row["noise"])
     if row["calls"] < 2:
         return UNKNOWN_NOISE
     return OF_MEDIAN * float(row["spread"]) / QUARTILES / math.sqrt(row["calls"])

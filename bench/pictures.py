@@ -16,9 +16,9 @@ FOLDER = "docs/pictures"
 STYLE = (
     "text{font:12px system-ui,sans-serif;fill:#5b6874}.head{fill:#17212b;font-weight:600}.grid{stroke:#dfe4e8}"
     ".base{stroke:#5b6874}.ours{fill:#0f6a8c}.peer{fill:#b9c3cb}.goal{stroke:#b2470c;stroke-dasharray:3 3}"
-    "path{fill:none;stroke-width:1}.line{stroke:#0f6a8c;stroke-width:1.75}"
+    "path{fill:none;stroke-width:1}"
     "@media(prefers-color-scheme:dark){text{fill:#9aa6b1}.head{fill:#e4e9ed}.grid{stroke:#2a333b}.base{stroke:#9aa6b1}"
-    ".ours{fill:#62bfdd}.peer{fill:#4a5661}.line{stroke:#62bfdd}.goal{stroke:#f2935a}}"
+    ".ours{fill:#62bfdd}.peer{fill:#4a5661}.goal{stroke:#f2935a}}"
 )
 WIDTH = 760.0
 Row = Mapping[str, Any]
@@ -93,8 +93,8 @@ def bars(title: str, given: Sequence[Bar], *, log: bool = False, goal: float | N
     return _svg(y, title, shapes)
 
 
-def points(title: str, x_axis: str, y_axis: str, given: Sequence[Point], *, joined: bool = False) -> str:
-    """Draw named points over a logarithmic axis, joined by a line where they are one contender's."""
+def points(title: str, x_axis: str, y_axis: str, given: Sequence[Point]) -> str:
+    """Draw named points over a logarithmic axis."""
     if not given:
         return ""
     H, left, right, top, bottom = 380.0, 60.0, 150.0, 44.0, 46.0
@@ -111,8 +111,6 @@ def points(title: str, x_axis: str, y_axis: str, given: Sequence[Point], *, join
     for power in range(int(x.low), int(x.high) + 1):
         shapes.append(fig.text(x(power), H - bottom + 18, si(10.0**power).strip(), "middle"))
     shapes.append(fig.text(left + (WIDTH - left - right) / 2, H - 8, x_axis, "middle"))
-    for _, found in groupby(given, key=lambda point: point.name) if joined else ():
-        shapes.append(fig.path(fig.line((x(math.log10(p.x)), y(p.y)) for p in found), "line"))
     told: list[Box] = []
     for point in given:
         at = x(math.log10(point.x)), y(point.y)
@@ -120,8 +118,6 @@ def points(title: str, x_axis: str, y_axis: str, given: Sequence[Point], *, join
         shapes.append(fig.dot(*at, 4.5, css, f"{point.name}: {si(point.x)}, {point.y:.3g}"))
         told.append((at[0] - 5, at[1] - 5, at[0] + 5, at[1] + 5))
     for point in given:
-        if joined and point is not [p for p in given if p.name == point.name][-1]:
-            continue
         name = point.name.removeprefix(f"{OURS} ")
         box = _free(x(math.log10(point.x)), y(point.y), 6.6 * len(name), told)
         told.append(box)
@@ -190,11 +186,15 @@ def _cost_policy(results: Mapping[str, Kept]) -> str:
 def _scaling(results: Mapping[str, Kept]) -> str:
     rows = results["scaling"].rows if "scaling" in results else []
     given = [
-        Point(f"{row['who']}, {row['task']}", float(row["cores"]), row["per_second"] / 1e6)
-        for row in sorted(rows, key=lambda row: (row["who"], row["task"], row["cores"]))
-        if row["per_second"] and row["unit"] == "rows"
+        Bar(
+            row["task"],
+            f"{row['who']}, {row['cores']} cores",
+            row["per_second"],
+            f"{si(row['per_second'])}{row['unit']}/s",
+        )
+        for row in sorted((r for r in rows if r["per_second"]), key=lambda row: row["task"])
     ]
-    return points("Scaling", "cores", "million rows per second", given, joined=True)
+    return bars("The executors and their parts, by powers of ten", given, log=True)
 
 
 def _roofline(results: Mapping[str, Kept]) -> str:
@@ -218,5 +218,5 @@ PICTURES = (
     Picture("accuracy-speed", "loss against series per second, ours and statsforecast", _accuracy_speed),
     Picture("cost-policy", "cost of the orders by policy, as a share of the textbook's", _cost_policy),
     Picture("roofline", "share of memory bandwidth and of matrix products that kernels and model reach", _roofline),
-    Picture("scaling", "rows per second by number of cores", _scaling),
+    Picture("scaling", "what the executors, the driver and the scheduler get through in a second", _scaling),
 )

@@ -69,6 +69,28 @@ def test_what_was_run_once_or_wildly_must_change_by_more():
         assert not change.slower(0.1)
 
 
+def test_what_is_run_once_shows_a_fifth_when_it_is_repeated(tmp_path):
+    def write(name, slower):
+        rng = np.random.default_rng(4)
+        runs = [run_of({t: s * slower * rng.normal(1, 0.02) for t, s in BEFORE.items()}, calls=1) for _ in range(5)]
+        (tmp_path / name).write_text("\n".join(json.dumps(run) for run in runs))
+        return str(tmp_path / name)
+
+    before, runner = write("before.json", 1.0), CliRunner()
+    assert runner.invoke(app, ["compare", before, write("same.json", 1.01)]).exit_code == 0
+    found = runner.invoke(app, ["compare", before, write("slower.json", 1.2)])
+    assert found.exit_code == 1
+    assert "3 of 3 rows are slower" in found.output
+
+
+def test_a_run_that_differs_from_the_others_is_noise_and_not_the_median():
+    steady = [run_of(BEFORE, calls=1) for _ in range(4)]
+    wild = [*steady[:3], run_of({t: 3 * s for t, s in BEFORE.items()}, calls=1)]
+    changes = compare(steady, wild).changes
+    assert all(change.ratio == pytest.approx(1.0) for change in changes)
+    assert all(change.noise > compare(steady, steady).changes[0].noise for change in changes)
+
+
 def test_a_peer_of_another_version_is_still_the_peer():
     newer = run_of(BEFORE)
     for row in newer["rows"]:

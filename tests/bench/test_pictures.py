@@ -90,7 +90,10 @@ def test_without_a_result_there_is_no_picture_and_the_page_says_how(tmp_path):
     assert pictures([]) == {}
     marked = "<!-- bench:picture-scaling -->\n<!-- /bench:picture-scaling -->\n"
     assert "Not drawn yet" in generated(marked, [])
-    assert "![rows per second by number of cores](pictures/scaling.svg)" in generated(marked, ALL[-1:])
+    assert (
+        "![what the executors, the driver and the scheduler get through in a second](pictures/scaling.svg)"
+        in generated(marked, ALL[-1:])
+    )
     (tmp_path / "README.md").write_text("")
     assert tmp_path / "docs/pictures/scaling.svg" in documents(tmp_path, ALL[-1:])
 
