@@ -84,7 +84,7 @@ def complete(
     summary["seconds"], summary["peak_memory_mb"] = seconds, peak_memory_mb()
     summary["profile"] = sampled()
     with replacing(folder.report) as temporary:
-        write_report(temporary, _facts(job, config, summary, sums))
+        write_report(temporary, _facts(job, config, summary, sums, records))
     seconds["report"] = time.perf_counter() - clock
     seconds["total"] = time.perf_counter() - begun
     summary["peak_memory_mb"], summary["profile"] = peak_memory_mb(), sampled()
@@ -180,8 +180,15 @@ def _sum(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
     return dict(total)
 
 
-def _facts(job: ShardJob, config: Config, summary: Record, hindsight: pl.DataFrame | None) -> ReportFacts:
+def _facts(
+    job: ShardJob, config: Config, summary: Record, hindsight: pl.DataFrame | None, records: list[Record]
+) -> ReportFacts:
     path = job.folder.path
+    written = {entry["file"].partition("/")[0] for record in records for entry in record["files"]}
+
+    def where_written(table: str) -> pl.LazyFrame | None:
+        return pl.scan_parquet(str(path / table / "*.parquet")) if table in written else None
+
     return ReportFacts(
         run=summary,
         orders=pl.scan_parquet(str(path / "orders" / "*.parquet")),
@@ -192,5 +199,7 @@ def _facts(job: ShardJob, config: Config, summary: Record, hindsight: pl.DataFra
         limits=pl.DataFrame(summary["limits"]) if summary["limits"] else None,
         hindsight=hindsight,
         examples=config.report.examples,
+        overrides=where_written("overrides"),
+        override_results=where_written("override_results"),
         history=partial(history, job),
     )

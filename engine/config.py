@@ -38,6 +38,7 @@ class Inputs(_Strict):
     future: Paths | None = Field(None, description="covariates known ahead, e.g. planned price and promo")
     events: Paths | None = Field(None, description="holidays and other events")
     limits: Paths | None = Field(None, description="capital, volume or units for each order round")
+    overrides: Paths | None = Field(None, description="orders, demand factors and levels that persons have set")
 
     def given(self) -> dict[str, list[str]]:
         """Return the tables that are configured, by name."""
@@ -103,6 +104,9 @@ class RunSettings(_Strict):
     accelerator: str | None = Field(None, description="type of accelerator that each needs, as Ray names it, e.g. H200")
     labels: dict[str, str] = Field(
         default_factory=dict, description="labels of the nodes to work on, e.g. {ray.io/market-type: spot}"
+    )
+    log: Literal["none", "json"] = Field(
+        "none", description="json: a line on standard error for each event of a cluster run, with run, shard and actor"
     )
     shard_minutes: float = Field(
         60.0, gt=0, le=10080, description="a shard without a result for so long counts as failed; slow ones race before"

@@ -23,6 +23,8 @@ from fullshelf.engine.intake import Intake, ShardInput
 from fullshelf.engine.limits import Limit
 from fullshelf.engine.models.protocol import DemandModel
 from fullshelf.engine.order_plan import OrderPlan
+from fullshelf.engine.override_ledger import OVERRIDE, judged, ledger, with_overrides, with_sentences
+from fullshelf.engine.overrides import adjusted, ordered_by_hand
 from fullshelf.engine.planning import order_problem
 from fullshelf.engine.problem_file import load_problem, save_problem
 from fullshelf.engine.profile import working
@@ -71,10 +73,14 @@ def run_shard(job: ShardJob, shard: int) -> Record:
     with clock.stage("read"):
         given = job.intake.read(shard, job.horizon)
     with clock.stage("forecast"):
-        forecast = job.model.forecast(given.panel, job.horizon, given.ahead)
+        alone = forecast = job.model.forecast(given.panel, job.horizon, given.ahead)
+        if given.overrides is not None:
+            forecast = adjusted(alone, given.overrides, given.panel.last)
     with clock.stage("protect"):
         demand = protect(forecast, given.supply, given.panel)
-    values = _values(given)
+    with clock.stage("plan"):
+        targets = targets_of_shard(job.plan.service, given.panel, given.supply, given.skus)
+        values = with_overrides(_values(given), given, alone, targets, job.plan)
     with clock.stage("write"):
         part = job.folder.part
         files = [
@@ -82,6 +88,7 @@ def run_shard(job: ShardJob, shard: int) -> Record:
             write_parquet(part("lead_time_demand", shard), lead_time_demand_frame(given.panel, demand)),
             write_parquet(part("rejects", shard), given.rejects),
             write_parquet(job.folder.values(shard), values),
+            *_override_results(job, shard, given),
         ]
     record: Record = {
         "shard": shard,
@@ -94,8 +101,8 @@ def run_shard(job: ShardJob, shard: int) -> Record:
         "seconds": clock.seconds,
     }
     with clock.stage("plan"):
-        targets = targets_of_shard(job.plan.service, given.panel, given.supply, given.skus)
-        problem = order_problem(demand, given.supply, given.stock, job.plan, targets)
+        by_hand = ordered_by_hand(given.overrides, given.panel.series)
+        problem = order_problem(demand, given.supply, given.stock, job.plan, targets, by_hand)
     if job.limits:
         with clock.stage("write"):
             save_problem(job.folder.problem(shard), problem)
@@ -119,8 +126,14 @@ def commit_orders(job: ShardJob, record: Record, values: pl.DataFrame, plan: Ord
     """Write a shard's orders and the record that says that it is done."""
     shard = record["shard"]
     with clock.stage("write"):
-        orders = plan.frame(values.select("sku", "location")).filter(values["planned"])
-        files = [*record["files"], write_parquet(job.folder.part("orders", shard), orders)]
+        orders = plan.frame(values.select("sku", "location"))
+        files = list(record["files"])
+        if OVERRIDE in values.columns:
+            orders = with_sentences(orders, values)
+            made = ledger(orders, values, job.intake.period.start(job.intake.as_of))
+            files.append(write_parquet(job.folder.part("overrides", shard), made))
+        orders = orders.filter(values["planned"])
+        files.append(write_parquet(job.folder.part("orders", shard), orders))
     record = record | {"files": files, "orders": order_totals(orders, values), "seconds": clock.seconds}
     write_json(job.folder.record("orders", shard), record)
     return record
@@ -150,6 +163,23 @@ def order_totals(orders: pl.DataFrame, values: pl.DataFrame) -> dict[str, float]
         "expected_demand": float(orders["expected_demand"].sum()),
         "expected_shortage": float(orders["expected_shortage"].sum()),
     }
+
+
+def _override_results(job: ShardJob, shard: int, given: ShardInput) -> list[Record]:
+    """Write what overrides of earlier runs cost or saved, where there were any."""
+    if job.previous is None:
+        return []
+    files = [RunFolder(job.previous).part(table, shard) for table in ("overrides", "override_results")]
+    before = [_table(file) for file in files if file.exists()]
+    if not before:
+        return []
+    found = judged(pl.concat(before), given.panel, job.plan.stockout == "backorder")
+    return [write_parquet(job.folder.part("override_results", shard), found)]
+
+
+def _table(file: Location) -> pl.DataFrame:
+    with read_back(file):
+        return pl.read_parquet(str(file), glob=False)
 
 
 def _hindsight(job: ShardJob, shard: int, given: ShardInput) -> list[dict[str, Any]]:

@@ -88,6 +88,7 @@ class OrderProblem:
     smallest: Array  # (S,) units: MOQ, pack or economic lot
     trial: Array  # (S,) units: the same before a lot was rounded to packs
     most: Array  # (S,) units
+    fixed: Array  # (S,) units that a person has set; NaN: none
 
     def orders(self, price: Array, rows: NDArray[np.int64] | slice = slice(None)) -> tuple[Array, Array]:
         """Return the best order without packs and the order of some of the series, units.
@@ -105,6 +106,7 @@ class OrderProblem:
             self.waiting[rows], self.deciding[rows], self.known[rows], self.carry[rows], price, self.terms.pack[rows],
             self.smallest[rows], self.trial[rows], self.most[rows], free, quantity,
         )  # fmt: skip
+        quantity = np.where(np.isnan(self.fixed[rows]), quantity, self.fixed[rows])
         return free, np.where(self.terms.planned[rows], quantity, 0.0)
 
     def plan(self, price: Array | None = None, quantity: Array | None = None) -> OrderPlan:
@@ -180,8 +182,12 @@ def order_problem(
     stock: pl.DataFrame,
     settings: PlanSettings,
     targets: ServiceTargets | None = None,
+    by_hand: Array | None = None,
 ) -> OrderProblem:
-    """Work out each series' net requirement and costs; see `plan_orders`."""
+    """Work out each series' net requirement and costs; see `plan_orders`.
+
+    `by_hand` (S,) are quantities that persons have set, units; NaN: none.
+    """
     terms = _terms(supply, demand)
     mean_lead = demand.periods - demand.review
     position = stock_position(stock, mean_lead)
@@ -228,6 +234,7 @@ def order_problem(
         waiting=waiting, overage=overage, deciding=deciding,
         target=service, fill=targets.fill, known=known,
         carry=np.where(terms.single, 0.0, CARRY), smallest=smallest, trial=trial, most=room,
+        fixed=np.full(S, np.nan) if by_hand is None else by_hand,
     )  # fmt: skip
 
 

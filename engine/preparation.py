@@ -25,6 +25,7 @@ from fullshelf.engine.errors import ConfigError, InputError
 from fullshelf.engine.fingerprints import Fingerprints, Known, check_unchanged, combine
 from fullshelf.engine.future import split_future
 from fullshelf.engine.generations import DayCount
+from fullshelf.engine.overrides import check_overrides, overrides_of
 from fullshelf.engine.panels import Part, all_live_keys
 from fullshelf.engine.profile import working
 from fullshelf.engine.sales import SalesStore
@@ -42,7 +43,7 @@ __all__ = ["default_shards", "prepare"]
 
 SHARD_ROWS = 1 << 20  # at most, by default
 MOST_SHARDS = 65536
-SMALL = ("supply", "stock", "skus", "events", "limits")
+SMALL = ("supply", "stock", "skus", "events", "limits", "overrides")
 AHEAD_OF_UTC = timedelta(hours=14)  # no clock on Earth is further ahead
 DECIDING = (  # modules whose change makes what is cached worthless
     *("tables", "scan", "checks", "split", "shard_files", "sales", "sales_rejects", "future", "series_numbers"),
@@ -230,6 +231,7 @@ def _settle(
         stock=by_series.get("stock"),
         skus=by_series.get("skus"),
         table_counts=counts,
+        overrides=overrides_of(small["overrides"].good, period) if "overrides" in small else None,
     )
 
 
@@ -247,6 +249,8 @@ def _small(config: Config, given: _Input, series: Series, watch: Watch) -> Check
         case "limits":
             again = checked.good.select(pl.struct("resource", "scope").is_first_distinct().not_()).to_series()
             return set_aside(checked, LIMITS, "duplicate", "scope", again)
+        case "overrides":
+            return check_overrides(checked, series.live)
     return checked
 
 

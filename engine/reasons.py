@@ -43,6 +43,7 @@ def reasons(
             "service": service * 100,
             "asked": np.nan_to_num(problem.fill) * 100,
             "promised": ~np.isnan(problem.target),
+            "fixed": ~np.isnan(problem.fixed),
             "periods": problem.periods,
             "lead": lead,
             "review": problem.review,
@@ -78,7 +79,9 @@ def reasons(
     order, free_order, least = pl.col("order_quantity"), pl.col("free"), pl.col("smallest")
     whole = (order - free_order).abs() < 1
     because = (
-        pl.when(order > pl.col("most") - pl.col("pack"), pl.col("max_stock").is_finite(), order < free_order)
+        pl.when("fixed")
+        .then(pl.format("as a person has set it ({} would be best)", number("free")))
+        .when(order > pl.col("most") - pl.col("pack"), pl.col("max_stock").is_finite(), order < free_order)
         .then(pl.format("as much as the stock limit of {} allows", number("max_stock")))
         .when(order >= least, order <= least, pl.col("lot"), order > free_order)
         .then(pl.lit("an economic lot, because each order has a fixed cost"))
@@ -99,7 +102,9 @@ def reasons(
         wanted,
     )
     nothing = (
-        pl.when(~pl.col("earns"))
+        pl.when("fixed")
+        .then(pl.concat_str(pl.format("No order, as a person has set it ({} would be best): ", number("free")), wanted))
+        .when(~pl.col("earns"))
         .then(pl.lit("No order: being short costs nothing, so no stock pays"))
         .when(pl.col("free") <= 0, pl.col("shadow_price") <= 0)
         .then(pl.concat_str(pl.lit("No order, what is there suffices: "), wanted))

@@ -11,6 +11,7 @@ import polars as pl
 from fullshelf.engine.calendar import Period
 from fullshelf.engine.checks import REJECTS
 from fullshelf.engine.event_covariate import with_events
+from fullshelf.engine.overrides import Overrides, rows_of
 from fullshelf.engine.panel import KnownAhead, Panel
 from fullshelf.engine.panels import Part, read_ahead, read_panel
 from fullshelf.engine.series_tables import SeriesRows, SeriesTable, sku_frame, stock_frame, supply_frame
@@ -48,6 +49,7 @@ class ShardInput:
     skus: pl.DataFrame  # title, description, category, launch_date; null = unknown
     rejects: pl.DataFrame  # series that cannot be planned
     counts: dict[str, TableCount]  # of "series"
+    overrides: pl.DataFrame | None = None  # `overrides.rows_of`; None: there is no such table
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class Intake:
     stock: SeriesRows | None
     skus: SeriesRows | None
     table_counts: Mapping[str, TableCount]
+    overrides: Overrides | None = None
 
     def counts(self) -> dict[str, TableCount]:
         """Return the rows of every configured table."""
@@ -106,6 +109,7 @@ class Intake:
             skus=sku_frame(self.skus, keys),
             rejects=rejects,
             counts={"series": TableCount(keys.height, keys.height - rejects.height, rejects.height)},
+            overrides=rows_of(self.overrides, keys, self.as_of, horizon),
         )
 
 

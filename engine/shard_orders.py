@@ -112,7 +112,8 @@ class ShardOrders:
         S, J = values.height, len(limits)
         self._problem, self._limits = problem, limits
         claims = claims_of(limits, values)
-        self._limit, self._claim = claims.limit, claims.claim
+        self._limit = claims.limit
+        self._claim = np.where(np.isnan(problem.fixed)[:, None], claims.claim, 0.0)  # a person's word is not shared out
         self._group_of = np.zeros(J, dtype=np.int64)
         for g, group in enumerate(limit_groups(limits)):
             self._group_of[group] = g

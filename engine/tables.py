@@ -272,7 +272,34 @@ LIMITS = Table(
     ),
 )
 
-TABLES = {table.name: table for table in (SALES, SUPPLY, STOCK, SKUS, FUTURE, EVENTS, LIMITS)}
+_CHANGES = ("quantity", "factor", "level")
+_GIVEN = pl.sum_horizontal(pl.col(name).is_not_null() for name in _CHANGES)
+
+OVERRIDES = Table(
+    "overrides",
+    (
+        _SKU,
+        _LOCATION,
+        Column("from", "first day on which it holds", "date"),
+        Column("to", "last day on which it holds", "date"),
+        Column("quantity", "units to order in rounds whose as-of period holds one of the days", sign="not negative"),
+        Column("factor", "what demand of the days is multiplied by", sign="not negative", largest=1e6),
+        Column("level", "units demanded per period instead", sign="not negative"),
+        Column("who", "the person who says so", "text"),
+        Column("why", "the reason", "text"),
+    ),
+    key=("sku", "location"),
+    may_be_empty=True,
+    everywhere="all",
+    needs=((("quantity",), ("factor",), ("level",)),),
+    more=(
+        Rule("change_missing", "quantity", "none of quantity, factor and level is given", _GIVEN == 0),
+        Rule("change_twice", "quantity", "more than one of quantity, factor and level is given", _GIVEN > 1),
+        Rule("to_before_from", "to", "`to` lies before `from`", pl.col("to") < pl.col("from")),
+    ),
+)
+
+TABLES = {table.name: table for table in (SALES, SUPPLY, STOCK, SKUS, FUTURE, EVENTS, LIMITS, OVERRIDES)}
 ORDINARY_COVARIATES = {"price": _PRICE, "promo": _PROMO}
 
 LATER_RULES = {

@@ -33,6 +33,8 @@ class ReportFacts:
     values: pl.LazyFrame | None = None  # one row a series: sku, location and any of survey.VALUE_COLUMNS
     limits: pl.DataFrame | None = None  # resource, scope, amount, used, shadow_price
     hindsight: pl.DataFrame | None = None  # sums of hindsight.compare, of all shards
+    overrides: pl.LazyFrame | None = None  # table `overrides` of the run
+    override_results: pl.LazyFrame | None = None
     currency: str = ""  # label behind amounts of money
 
     @property

@@ -14,6 +14,7 @@ from fullshelf.engine.report.frame import page
 from fullshelf.engine.report.machine import rows_read, the_run
 from fullshelf.engine.report.markup import Html
 from fullshelf.engine.report.money import limits, where
+from fullshelf.engine.report.overrides import overrides
 from fullshelf.engine.report.rejected import read_rejects
 from fullshelf.engine.report.series import series
 from fullshelf.engine.report.summary import as_of_words, head
@@ -40,6 +41,7 @@ def build(facts: ReportFacts) -> Html:
     sections = [
         ("attention", "Needs a human", attention(facts, found, reasons, rules)),
         ("limits", "Limits", limits(facts, found)),
+        ("overrides", "Overrides", overrides(facts)),
         ("money", "Money" if found.priced else "Units", where(facts, found)),
         ("accuracy", "Accuracy", accuracy(facts)),
         ("series", "Series", series(facts, read_examples(facts, found.examples))),
