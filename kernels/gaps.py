@@ -5,9 +5,14 @@ Out of the shop's range for a season, without a supplier, delisted by mistake: t
 faster than they are filled. Once the item has sold again, such a run counts as not observed. A run that still lasts
 stays what it is: nobody knows whether the item will be back.
 
-A run of r zeros is a gap if n p^r < 0.01, for a history of n periods and p the largest of three shares of zeros: of the
+A run of r zeros is a gap if n p^r < 0.001, for a history of n periods and p the largest of three shares of zeros: of the
 eight periods before it, of the eight after it, and of the whole history without this run and earlier gaps. So a slow
 mover, and an item in decline that still sells now and then, keep all their zeros.
+
+A gap is left out for as many periods as it lasted, and eight at least. Later its zeros are again what they were: part of
+how often the item could not be had, which will happen again. Measured, weighted quantile loss of M5's days over 28 days
+and cost of a replay of its weeks: all zeros read 0.5896 and 100 %, all gaps left out 0.5920 and 95.4 %, so 0.5885 and
+96 %.
 """
 
 import math
@@ -22,7 +27,7 @@ __all__ = ["leave_out_gaps"]
 Single = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-CHANCE = 0.01  # of a run that is none among all places of a history
+CHANCE = 1e-3  # of a run that is none among all places of a history
 BESIDE = 8  # periods on each side that show how often the item sells nothing
 
 
@@ -77,9 +82,11 @@ def leave_out_gaps(units: Single, observed: Single, offsets: Ints, longest: int)
             begin = t
             while t < stop and units[t] <= 0.0 and observed[t] >= 1.0:
                 t += 1
+            run = t - begin
             if t == stop:
                 break
-            run = t - begin
+            if stop - t > max(run, BESIDE):
+                continue
             share = (zeros - run) / (counted - run)
             share = max(share, zero_share(units, seen, begin - 1, -1, start - 1), zero_share(units, seen, t, 1, stop))
             if math.log(stop - start) + run * math.log(share) < math.log(CHANCE):

@@ -25,7 +25,7 @@ def steady(periods, mean=20.0, seed=0):
 
 
 def test_a_pause_of_a_steady_seller_is_a_gap_and_an_ordinary_zero_is_not():
-    y = np.concatenate([steady(50), np.zeros(9), steady(20, seed=1)])
+    y = np.concatenate([steady(50), np.zeros(9), steady(9, seed=1)])
     assert gaps_of(y) == list(range(50, 59))
     y = steady(60)
     y[30] = 0
@@ -34,6 +34,12 @@ def test_a_pause_of_a_steady_seller_is_a_gap_and_an_ordinary_zero_is_not():
 
 def test_a_pause_that_lasts_is_no_gap_yet():
     assert gaps_of(np.concatenate([steady(60), np.zeros(20)])) == []
+
+
+def test_a_gap_is_left_out_for_as_long_as_it_lasted():
+    gap = np.concatenate([steady(50), np.zeros(12)])
+    assert gaps_of(np.concatenate([gap, steady(12, seed=1)])) == list(range(50, 62))
+    assert gaps_of(np.concatenate([gap, steady(13, seed=1)])) == []
 
 
 def test_a_slow_mover_keeps_its_zeros():
