@@ -40,6 +40,9 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="a.b=VALUE", help="override a value of the configuration; may be repeated"),
 ]
+Address = Annotated[
+    str | None, typer.Option(metavar="HOST:PORT", help="of a Ray cluster to work on; sets run.executor: ray")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object, no text and no progress")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress")]
 
@@ -88,9 +91,7 @@ def _root(
 def refresh(
     config: ConfigFile,
     overrides: Overrides = None,
-    address: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="of a Ray cluster to work on; sets run.executor: ray")
-    ] = None,
+    address: Address = None,
     profile: Annotated[bool, typer.Option("--profile", help="print where the time and the memory went")] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -100,9 +101,8 @@ def refresh(
     from fullshelf.engine.profile_text import print_profile
     from fullshelf.engine.summary_text import print_summary
 
-    given = [*(overrides or ()), *(() if address is None else ("run.executor=ray", f"run.address={address}"))]
     with _job(as_json, quiet) as (progress, stop):
-        settings = load_config(config, given)
+        settings = load_config(config, _with_address(overrides, address))
         summary = _refresher(settings.run.executor)(settings, progress, stop)
     _print_json(summary) if as_json else print_summary(output(), summary)
     if profile and not as_json:
@@ -251,6 +251,7 @@ def demo(
 def fit(
     config: ConfigFile,
     overrides: Overrides = None,
+    address: Address = None,
     resume: Annotated[
         bool, typer.Option("--resume/--no-resume", help="go on from the checkpoint, or begin afresh")
     ] = True,
@@ -259,11 +260,11 @@ def fit(
 ) -> None:
     """Train the demand model, or fine-tune it on the configured sales; writes a folder that `forecast.model` takes."""
     from fullshelf.engine.config import load_config
-    from fullshelf.engine.fit_job import fit as run
     from fullshelf.engine.summary_text import fit_text
 
     with _job(as_json, quiet) as (progress, stop):
-        summary = run(load_config(config, overrides or ()), progress, stop, resume)
+        settings = load_config(config, _with_address(overrides, address))
+        summary = _fitter(settings.run.executor)(settings, progress, stop, resume)
     _print_json(summary) if as_json else print(fit_text(summary))
 
 
@@ -291,17 +292,12 @@ def submit(
     """Run the refresh as a Ray job and follow it; called again it finds the same job. Ctrl-C only stops following."""
     from fullshelf.engine.config import load_config
 
-    try:
-        from fullshelf.cluster.submit import submit_refresh
-    except ModuleNotFoundError as e:
-        if (e.name or "").partition(".")[0] != "ray":
-            raise
-        raise ConfigError("submit needs Ray: pip install 'fullshelf[ray]'") from e
-
     def show(text: str) -> None:
         print(text, end="", flush=True, file=sys.stderr if as_json else sys.stdout)
 
     with _job(as_json, quiet=True) as (_, stop):
+        with _needs_ray("submit"):
+            from fullshelf.cluster.submit import submit_refresh
         settings = load_config(config, overrides or ())
         done = submit_refresh(settings, address, name, wheel, ship, env or (), driver_cpus, wait, show, stop)
     _print_json(done) if as_json else print(f"job {done['job']} {done['found']}; exit code {done['exit_code']}")
@@ -317,18 +313,41 @@ def bench(context: typer.Context) -> None:
     benchmarks(context.args)
 
 
+def _with_address(overrides: list[str] | None, address: str | None) -> list[str]:
+    """Return the overrides, with what an address says."""
+    return [*(overrides or ()), *(() if address is None else ("run.executor=ray", f"run.address={address}"))]
+
+
+@contextmanager
+def _needs_ray(what: str) -> Iterator[None]:
+    """Say what to install where an import fails because Ray is not there."""
+    try:
+        yield
+    except ModuleNotFoundError as e:
+        if (e.name or "").partition(".")[0] != "ray":
+            raise
+        raise ConfigError(f"{what} needs Ray: pip install 'fullshelf[ray]'") from e
+
+
 def _refresher(executor: str) -> Callable[[Config, Reporter, Stop], dict[str, Any]]:
     """Return the refresh on this machine, or on a cluster."""
     if executor == "local":
         from fullshelf.engine.refresh import refresh as here
 
         return here
-    try:
+    with _needs_ray("run.executor: ray"):
         from fullshelf.cluster.refresh import refresh as there
-    except ModuleNotFoundError as e:
-        if (e.name or "").partition(".")[0] != "ray":
-            raise
-        raise ConfigError("run.executor: ray needs Ray: pip install 'fullshelf[ray]'") from e
+    return there
+
+
+def _fitter(executor: str) -> Callable[[Config, Reporter, Stop, bool], dict[str, Any]]:
+    """Return the fit on this machine, or on a cluster."""
+    if executor == "local":
+        from fullshelf.engine.fit_job import fit as here
+
+        return here
+    with _needs_ray("run.executor: ray"):
+        from fullshelf.cluster.fit import fit as there
     return there
 
 

@@ -55,9 +55,9 @@ def fit(config: Config, progress: Reporter = silent, stop: Stop | None = None, r
     if start is not None and (kind := read_config(start).get("model_type")) != MODEL_TYPE:
         raise ConfigError(f"fit.from: {start}: expected a DemandLM, found model_type {kind!r}")
     _check_libraries()
-    from accelerate import PartialState
+    from fullshelf.engine.models.demand_lm.fitting import processes as sharing
 
-    processes, ours = PartialState(), not folder.exists()
+    processes, ours = sharing(), not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     alone = only_one(folder / ".lock", f"{folder}: another fit") if processes.is_main_process else nullcontext()
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
 
 from fullshelf.engine.config import FitSettings
 from fullshelf.engine.models.demand_lm.configuration import DemandLMConfig
@@ -59,6 +60,11 @@ def fit_model(
         "held_back_total": tuned.after.total,
         "kept_old": tuned.kept_old,
     }
+
+
+def processes() -> PartialState:
+    """Return the processes that share the steps, found by the environment that their launcher set."""
+    return PartialState(cpu=not torch.cuda.is_available())  # without the word it takes each of several CPUs for the only
 
 
 def _prior_plan(settings: FitSettings) -> Plan:
