@@ -5,14 +5,14 @@ Out of the shop's range for a season, without a supplier, delisted by mistake: t
 faster than they are filled. Once the item has sold again, such a run counts as not observed. A run that still lasts
 stays what it is: nobody knows whether the item will be back.
 
-A run of r zeros is a gap if n p^r < 0.001, for a history of n periods and p the largest of three shares of zeros: of the
-eight periods before it, of the eight after it, and of the whole history without this run and earlier gaps. So a slow
-mover, and an item in decline that still sells now and then, keep all their zeros.
+A run of r zeros is a gap if n p^r < 0.001, for a history of n periods and p the largest of three shares of zeros: of
+the eight periods before it, of the eight after it, and of the whole history without this run and earlier gaps. So a
+slow mover, and an item in decline that still sells now and then, keep all their zeros.
 
-A gap is left out for as many periods as it lasted, and eight at least. Later its zeros are again what they were: part of
-how often the item could not be had, which will happen again. Measured, weighted quantile loss of M5's days over 28 days
-and cost of a replay of its weeks: all zeros read 0.5896 and 100 %, all gaps left out 0.5920 and 95.4 %, so 0.5885 and
-96 %.
+A gap is left out for as many periods as it lasted, and eight at least. Later its zeros are again what they were: part
+of how often the item could not be had, which will happen again. Measured, weighted quantile loss of M5's days over 28
+days and cost of a replay of its weeks: all zeros read 0.5896 and 100 %, all gaps left out 0.5920 and 95.4 %, so 0.5885
+and 96 %.
 """
 
 import math

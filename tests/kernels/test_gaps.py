@@ -55,7 +55,7 @@ def test_an_item_in_decline_keeps_its_zeros():
 
 
 def test_stocked_out_periods_and_zeros_before_the_first_sale_are_no_gaps():
-    y = np.concatenate([np.zeros(10), steady(50), np.zeros(8), steady(10, seed=1)])
+    y = np.concatenate([np.zeros(10), steady(50), np.zeros(8), steady(8, seed=1)])
     assert gaps_of(y) == list(range(60, 68))
     observed = np.ones(y.size)
     observed[60:68] = 0
