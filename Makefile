@@ -1,5 +1,6 @@
 # One word for each action. Each works on a fresh clone and is quick when nothing changed.
-PYTHON ?= python3
+PYTHON  ?= python3
+WORKERS ?= 2
 VENV   := .venv
 BIN    := $(VENV)/bin
 TYPED  := build/typing/fullshelf
@@ -37,8 +38,8 @@ format: setup-dev                ## apply the formatter and the safe fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: setup-dev                  ## the tests that take minutes
-	$(BIN)/python -m pytest -m "not slow"
+test: setup-dev                  ## the tests that take minutes, WORKERS files at once
+	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --dist loadfile
 
 test-all: setup-dev              ## all tests
 	$(BIN)/python -m pytest
