@@ -2,7 +2,8 @@
 
 A shared machine is not the same from hour to hour, so each time is first divided by the drift: the median change
 of the peers, whose code did not change, or of the memory bandwidth where no peer ran. A change counts when it is larger
-than the given loss and than three standard errors of the two medians. A file may hold several runs, a line each: what
+than the given loss and than three standard errors: of the two medians, and of the peers around the drift, which shows
+how unlike the two hours were. A file may hold several runs, a line each: what
 was run once a run, such as a whole refresh, has no spread of its own and is told from noise by repeating it.
 """
 
@@ -19,11 +20,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from fullshelf.bench.machine import BUSY
 from fullshelf.bench.result import OURS
 
 UNKNOWN_NOISE = 0.05  # relative standard error of what was run a single time
 ERRORS = 3.0  # standard errors below which a change is noise
 QUARTILES = 1.349  # interquartile range of a normal distribution, in standard deviations
+DEVIATION = 1.4826  # standard deviation of a normal distribution, in median absolute deviations
 OF_MEDIAN = 1.253  # standard error of a median, relative to that of a mean
 
 Key = tuple[str, str, str, str, int]  # benchmark, task, who, size, cores
@@ -53,6 +56,7 @@ class Comparison:
 
     changes: tuple[Change, ...]
     drift: float  # time of B / time of A of what did not change
+    scatter: float  # by how much the peers, whose code is the same, changed around the drift; noise of every row
     by: str  # what the drift was measured on
     only_a: tuple[Key, ...]  # rows of ours that B did not measure
     only_b: tuple[Key, ...]
@@ -90,22 +94,29 @@ def compare(a: Sequence[dict[str, Any]], b: Sequence[dict[str, Any]]) -> Compari
         raise ValueError("the two runs have no row in common: not the same benchmark, or not the same sizes")
     peers = [key for key in both if not key[2].startswith(OURS)]
     if peers:
-        drift = math.exp(float(np.median([math.log(_seconds(after[k]) / _seconds(before[k])) for k in peers])))
+        changed = np.log([_seconds(after[k]) / _seconds(before[k]) for k in peers])
+        drift = math.exp(float(np.median(changed)))
+        scatter = float(DEVIATION * np.median(np.abs(changed - np.median(changed))))
         by = f"{len(peers)} rows of peers"
     else:
+        scatter = 0.0
         drift = a[0]["limits"]["triad_bytes_per_second"] / b[0]["limits"]["triad_bytes_per_second"]
         by = "the memory bandwidth"
     changes = []
     for key in both:
         if key in peers:
             continue
-        noise = math.hypot(_standard_error(before[key]), _standard_error(after[key]))
+        noise = math.hypot(_standard_error(before[key]), _standard_error(after[key]), scatter)
         changes.append(Change(key, _seconds(after[key]) / _seconds(before[key]) / drift, noise))
     sentences = []
     if a[0]["machine"]["cpu"] != b[0]["machine"]["cpu"] or a[0]["machine"]["cores"] != b[0]["machine"]["cores"]:
         sentences.append("The machines differ: read the ratios with care.")
+    for name, runs in (("A", a), ("B", b)):
+        load = max(one["machine"].get("load", 0.0) for one in runs)
+        if load > BUSY:
+            sentences.append(f"During {name} others kept {load:.1f} cores busy: measure again on a quiet machine.")
     return Comparison(
-        tuple(changes), drift, by,
+        tuple(changes), drift, scatter, by,
         tuple(k for k in before if k not in after), tuple(k for k in after if k not in before), tuple(sentences),
     )  # fmt: skip
 
@@ -122,7 +133,8 @@ def show(found: Comparison, loss: float, console: Console) -> bool:
         *names, cores = change.key
         table.add_row(*names, str(cores), f"{change.ratio:.3f}", f"{change.noise:.1%}", word)
     console.print(table)
-    console.print(f"Drift of the machine by {found.by}: {found.drift:.3f}; it is taken out.", soft_wrap=True)
+    scatter = f" They scatter around it by {found.scatter:.1%}, which is noise of every row." if found.scatter else ""
+    console.print(f"Drift of the machine by {found.by}: {found.drift:.3f}; it is taken out.{scatter}", soft_wrap=True)
     for name, keys in (("A", found.only_a), ("B", found.only_b)):
         if keys:
             console.print(f"Only in {name}: {', '.join(' '.join(map(str, k)) for k in keys)}", soft_wrap=True)

@@ -91,6 +91,23 @@ def test_a_run_that_differs_from_the_others_is_noise_and_not_the_median():
     assert all(change.noise > compare(steady, steady).changes[0].noise for change in changes)
 
 
+def test_peers_that_scatter_show_that_the_two_hours_cannot_be_compared(tmp_path):
+    slower = run_of({task: 1.5 * s for task, s in BEFORE.items()})
+    wild = copy.deepcopy(slower)
+    for row, factor in zip([r for r in wild["rows"] if r["who"] != "fullshelf"], (0.4, 1.0, 2.0), strict=True):
+        row["median_seconds"] *= factor
+    assert said(tmp_path, run_of(BEFORE), slower).exit_code == 1
+    result = said(tmp_path, run_of(BEFORE), wild)
+    assert result.exit_code == 0
+    assert "They scatter around it by" in result.output
+
+
+def test_a_machine_on_which_others_worked_is_named(tmp_path):
+    busy = run_of(BEFORE)
+    busy["machine"] |= {"load": 1.7}
+    assert "During B others kept 1.7 cores busy" in said(tmp_path, run_of(BEFORE), busy).output
+
+
 def test_a_peer_of_another_version_is_still_the_peer():
     newer = run_of(BEFORE)
     for row in newer["rows"]:
