@@ -32,13 +32,13 @@ Array = NDArray[np.float64]
 OVERRIDE = "override"  # column of a shard's values: what is kept of each overridden series
 KEPT = 400  # days for which a verdict is shown
 ARRIVALS = pl.List(pl.Struct({"step": pl.Int64, "units": pl.Float64}))
-TERMS = {
-    "lead": pl.Int64, "review": pl.Int64, "life": pl.Int64, "holding": pl.Float64, "shortage": pl.Float64,
-    "waste": pl.Float64, "on_hand": pl.Float64, "owed": pl.Float64, "arrivals": ARRIVALS,
+TERMS: dict[str, pl.DataType] = {
+    "lead": pl.Int64(), "review": pl.Int64(), "life": pl.Int64(), "holding": pl.Float64(), "shortage": pl.Float64(),
+    "waste": pl.Float64(), "on_hand": pl.Float64(), "owed": pl.Float64(), "arrivals": ARRIVALS,
 }  # fmt: skip
 RESULTS = pl.Schema(
-    {"sku": pl.String, "location": pl.String, "as_of": pl.Date, "override": pl.String, "ordered": pl.Float64,
-     "without": pl.Float64, **TERMS, "cost": pl.Float64, "cost_without": pl.Float64}
+    {"sku": pl.String(), "location": pl.String(), "as_of": pl.Date(), "override": pl.String(), "ordered": pl.Float64(),
+     "without": pl.Float64(), **TERMS, "cost": pl.Float64(), "cost_without": pl.Float64()}
 )  # fmt: skip
 
 
@@ -58,7 +58,7 @@ def with_overrides(
     said = sentences(rows, given.panel.period)
     if said.is_empty():
         return values.with_columns(
-            pl.lit(None, pl.Struct({"text": pl.String, "without": pl.Float64, **TERMS})).alias(OVERRIDE)
+            pl.lit(None, pl.Struct({"text": pl.String(), "without": pl.Float64(), **TERMS})).alias(OVERRIDE)
         )
     places = said["row"].to_numpy()
     problem = order_problem(protect(alone, given.supply, given.panel), given.supply, given.stock, plan, targets)

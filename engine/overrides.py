@@ -98,7 +98,7 @@ def adjusted(forecast: Forecast, rows: pl.DataFrame, as_of: int) -> Forecast:
     cumulative = None if forecast.cumulative is None else forecast.cumulative.copy()
     table = law_table(forecast.levels)
     for (place,), own in rows.group_by("row", maintain_order=True):
-        s = int(place)  # type: ignore[call-overload]
+        s = int(place)
         before = forecast.mean[s].astype(np.float64)
         after, open_ = before.copy(), np.ones(H, np.bool_)
         for row in own.iter_rows(named=True):
@@ -109,7 +109,7 @@ def adjusted(forecast: Forecast, rows: pl.DataFrame, as_of: int) -> Forecast:
             open_ &= ~inside
         mean[s] = after
         changed = after != before
-        for h in np.flatnonzero(changed):
+        for h in np.flatnonzero(changed).tolist():
             quantiles[s, h] = _stretched(forecast.levels, table, forecast.quantiles[s, h], before[h], after[h])
         if cumulative is not None and forecast.cumulative is not None and changed.any():
             totals = np.cumsum(before), np.cumsum(after)
