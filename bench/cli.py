@@ -90,10 +90,12 @@ def forecast(
     json_file: JsonFile = None,
 ) -> None:
     """Measure our classical models beside statsforecast: series per second of one core, and the loss of both."""
-    from fullshelf.bench.forecast import SERIES, measure_forecasts
+    from fullshelf.bench.forecast import BUDGET, SERIES, measure_forecasts
 
     _run(
-        lambda machine, limits, say: measure_forecasts(machine, limits, series or SERIES[size], say=say),
+        lambda machine, limits, say: measure_forecasts(
+            machine, limits, series or SERIES[size], budget=BUDGET[size], say=say
+        ),
         size,
         json_file,
         packages=("statsforecast",),
@@ -107,11 +109,13 @@ def inference(
     json_file: JsonFile = None,
 ) -> None:
     """Measure DemandLM: series per second by context, beside the shape of Chronos-Bolt-tiny and matrix products."""
-    from fullshelf.bench.inference import BATCHES, measure_inference
+    from fullshelf.bench.inference import BATCHES, BUDGET, SIZES, measure_inference
     from fullshelf.engine.models.demand_lm.forecaster import SHIPPED
 
     _run(
-        lambda machine, limits, say: measure_inference(machine, limits, weights or SHIPPED, BATCHES[size], say=say),
+        lambda machine, limits, say: measure_inference(
+            machine, limits, weights or SHIPPED, BATCHES[size], sizes=SIZES[size], budget=BUDGET[size], say=say
+        ),
         size,
         json_file,
         packages=("torch", "transformers"),

@@ -26,7 +26,9 @@ from fullshelf.engine.models.demand_lm.windows import GPU_POSITIONS, POSITIONS, 
 from fullshelf.engine.panel import Panel
 
 CONTEXTS = (64, 512, 2048)  # days
+SIZES = {"small": CONTEXTS[:2], "full": CONTEXTS}
 BATCHES = {"small": (1,), "full": (1, 8)}  # of ours; the peer takes the same series in batches of its own
+BUDGET = {"small": 5.0, "full": 20.0}  # seconds of a contender
 HORIZON = 28  # days
 SEED = 17
 PEER = "Bolt-tiny shape"
