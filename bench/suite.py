@@ -54,7 +54,7 @@ def result_file(folder: Path, name: str, size: str) -> Path:
     return folder / this_machine().slug / f"{name}-{size}.json"
 
 
-def run_suite(names: Sequence[str], size: str, json_folder: Path | None, options: Sequence[str] = ()) -> list[Ran]:
+def run_suite(names: Sequence[str], size: str, json_folder: Path | None) -> list[Ran]:
     """Run each benchmark; what they print goes straight through."""
     ran = []
     for name in names:
@@ -63,7 +63,7 @@ def run_suite(names: Sequence[str], size: str, json_folder: Path | None, options
             continue
         file = None if json_folder is None else result_file(json_folder, name, size)
         words = [] if file is None else ["--json", str(file)]
-        command = [sys.executable, "-m", "fullshelf.engine", "bench", name, "--size", size, *words, *options]
+        command = [sys.executable, "-m", "fullshelf.engine", "bench", name, "--size", size, *words]
         begun = time.perf_counter()
         code = subprocess.run(command, check=False).returncode
         outcome = "complete" if code == 0 else f"failed: exit code {code}"

@@ -15,6 +15,7 @@ from fullshelf.bench.pictures import FOLDER, PICTURES, Picture, pictures
 from fullshelf.bench.result import OURS, seconds_text, si
 from fullshelf.bench.results_folder import HOW, Kept
 
+TIMES_TAKEN = "times"  # the table of what each benchmark took
 DOCUMENTS = ("README.md", "docs/benchmarks.md")
 _MARKED = re.compile(r"<!-- bench:([a-z-]+) -->\n(.*?)<!-- /bench:\1 -->", re.DOTALL)
 Row = Mapping[str, Any]
@@ -120,10 +121,14 @@ def generated(document: str, kept: Sequence[Kept]) -> str:
         name = match[1]
         if name in drawn:
             text = _embedded(drawn[name], svgs)
+        elif name == TIMES_TAKEN:
+            text = _times_taken(kept)
         elif name in SECTIONS:
             text = section_text(SECTIONS[name], kept)
         else:
-            raise ValueError(f"bench:{name}: there is no such table; there are: {', '.join([*SECTIONS, *drawn])}")
+            raise ValueError(
+                f"bench:{name}: there is no such table; there are: {', '.join([TIMES_TAKEN, *SECTIONS, *drawn])}"
+            )
         return f"<!-- bench:{name} -->\n{text}<!-- /bench:{name} -->"
 
     drawn, svgs = {f"picture-{picture.name}": picture for picture in PICTURES}, pictures(kept)
@@ -146,6 +151,14 @@ def _embedded(picture: Picture, svgs: Mapping[str, str]) -> str:
     if picture.name not in svgs:
         return f"_Not drawn yet: `{HOW}`, then `fullshelf bench tables`._\n"
     return f"![{picture.says}](pictures/{picture.name}.svg)\n"
+
+
+def _times_taken(kept: Sequence[Kept]) -> str:
+    """Return how long each benchmark took on each machine."""
+    if not kept:
+        return f"_Not measured yet: `{HOW}`._\n"
+    body = [[r.name, f"{r.content['seconds']:,.0f}", r.caption()] for r in kept if r.content.get("seconds")]
+    return _markdown(["benchmark", "seconds", "machine"], [False, True, False], body)
 
 
 def section_text(section: Section, kept: Sequence[Kept]) -> str:

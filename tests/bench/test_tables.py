@@ -73,6 +73,13 @@ def test_losses_stand_by_task_and_contender(tmp_path: Path):
     assert "| hospital |  | 0.0726 |" in text
 
 
+def test_how_long_each_benchmark_took_is_told(tmp_path: Path):
+    folder = keep(tmp_path, "split", [row("split", "fullshelf")])
+    file = folder / "a-chip-2-cores" / "split-full.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"seconds": 61.7}))
+    assert "| split | 62 | A (R) chip, 2 cores" in generated(marked("times"), read_kept(folder))
+
+
 def test_small_sizes_are_not_quoted_and_what_is_not_measured_says_how(tmp_path: Path):
     text = generated(marked("split"), read_kept(keep(tmp_path, "split", [row("split", "fullshelf")], size="small")))
     assert "_Not measured yet: `fullshelf bench all --size full --json-folder bench/results`._" in text
