@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fullshelf.cluster.fleet import Event, Fleet
+from fullshelf.cluster.log import Note, unnoted
 from fullshelf.cluster.scheduler import Action, Assign, Done, Kill, Quarantine, Scheduler
 from fullshelf.engine.errors import FullshelfError, RunError
 from fullshelf.engine.local import Outcome
@@ -26,6 +27,7 @@ def drive(
     wanted: Callable[[], int],
     stop: Stop,
     watch: Callable[[Scheduler, Fleet], None] = lambda scheduler, fleet: None,
+    note: Note = unnoted,
     method: str = "run",
 ) -> Iterator[Outcome[Any]]:
     """Run the scheduler's shards on the fleet; yield each shard's outcome.
@@ -36,6 +38,8 @@ def drive(
         Returns how many actors the cluster has room for.
     watch
         Called after each round of events, a few times a second at least.
+    note
+        Called with what happens to actors and shards.
     method
         Of an actor: takes a shard, returns its result.
 
@@ -49,6 +53,8 @@ def drive(
     results: dict[int, Any] = {}  # of shards: what they returned or raised last
     looked = stopped = None
     alive = time.monotonic()
+    for actor in fleet.ready:  # from earlier work
+        yield from _do(fleet, scheduler, scheduler.joined(actor, alive), results, method, note)
     while not scheduler.finished:
         now = time.monotonic()
         if stop.wanted:
@@ -67,8 +73,9 @@ def drive(
                 "call again"
             )
         for event in fleet.events(POLL_SECONDS):
-            yield from _do(fleet, scheduler, _tell(scheduler, event, results), results, method)
-        yield from _do(fleet, scheduler, scheduler.tick(time.monotonic()), results, method)
+            _write_down(event, fleet, note)
+            yield from _do(fleet, scheduler, _tell(scheduler, event, results), results, method, note)
+        yield from _do(fleet, scheduler, scheduler.tick(time.monotonic()), results, method, note)
         watch(scheduler, fleet)
     for actor in scheduler.busy:  # at a copy that has lost
         fleet.kill(actor)
@@ -96,17 +103,35 @@ def _tell(scheduler: Scheduler, event: Event, results: dict[int, Any]) -> list[A
 
 
 def _do(
-    fleet: Fleet, scheduler: Scheduler, actions: list[Action], results: dict[int, Any], method: str
+    fleet: Fleet, scheduler: Scheduler, actions: list[Action], results: dict[int, Any], method: str, note: Note
 ) -> Iterator[Outcome[Any]]:
     for action in actions:
         match action:
-            case Assign(actor, shard):
+            case Assign(actor, shard, race):
+                if race:
+                    note("shard raced", shard=shard, actor=actor)
                 fleet.call(actor, method, shard, tag=shard)
             case Kill(actor):
+                note("actor killed", actor=actor)
                 fleet.kill(actor)
             case Done(shard):
                 yield Outcome(shard, results.pop(shard), None)
             case Quarantine(shard, error):
+                note("shard quarantined", shard=shard, error=error)
                 last = results.pop(shard, None)
                 raised = isinstance(last, Exception) and str(last) == error
                 yield Outcome(shard, None, last if raised else RunError(error))
+
+
+def _write_down(event: Event, fleet: Fleet, note: Note) -> None:
+    match event.what:
+        case "ready":
+            note("actor ready", actor=event.actor, where=fleet.ready[event.actor])
+        case "lost" | "refused":
+            note(f"actor {event.what}", actor=event.actor, error=str(event.error))
+        case "answer":
+            note("shard done", shard=event.tag, actor=event.actor)
+        case "error":
+            note(
+                "shard failed", shard=event.tag, actor=event.actor, error=f"{type(event.error).__name__}: {event.error}"
+            )

@@ -15,6 +15,8 @@ from ray.exceptions import RayError
 
 from fullshelf.cluster.driver import drive
 from fullshelf.cluster.fleet import Fleet
+from fullshelf.cluster.log import EventLog, unnoted
+from fullshelf.cluster.metrics import Metrics
 from fullshelf.cluster.responder import ClusterOrders
 from fullshelf.cluster.scheduler import IN_FLIGHT, Patience, Scheduler
 from fullshelf.cluster.worker import ShardWorker
@@ -39,10 +41,16 @@ class RayExecutor:
     ----------
     config
         Its `run` says what an actor needs; every node must see the same `output` folder.
+    patience
+        With failed, slow and hung shards.
+    worker
+        What runs inside the actors.
     """
 
-    def __init__(self, config: Config, patience: Patience | None = None) -> None:
-        self._config, self._settings = config, config.run
+    def __init__(
+        self, config: Config, patience: Patience | None = None, worker: type[ShardWorker] = ShardWorker
+    ) -> None:
+        self._config, self._settings, self._worker = config, config.run, worker
         self._patience = patience or Patience(most_seconds=60 * config.run.shard_minutes)
         self._fleet: Fleet | None = None
         self._ours = False  # whether this executor connected the process to Ray
@@ -63,7 +71,12 @@ class RayExecutor:
             return
         fleet = self._opened(job, shards, stop)
         at_once = IN_FLIGHT if self._overlaps else 1
-        yield from drive(fleet, Scheduler(shards, self._patience, at_once), self._wanted, stop)
+        scheduler, metrics = Scheduler(shards, self._patience, at_once), Metrics(job.folder.path.name)
+        note = EventLog(job.folder.path.name).note if self._settings.log == "json" else unnoted
+        for outcome in drive(fleet, scheduler, self._wanted, stop, metrics.watch, note):
+            metrics.ended(outcome)
+            yield outcome
+        metrics.watch(scheduler, fleet)
 
     def share_out(
         self, job: ShardJob, records: list[Record], progress: Reporter, stop: Stop
@@ -96,7 +109,7 @@ class RayExecutor:
         forecast, season = self._config.forecast, self._config.season
         file = save_job(job, forecast, season, shards, threads, stop.check)
         options = actor_options(self._settings, self._gpus)
-        start = ray.remote(ShardWorker).options(
+        start = ray.remote(self._worker).options(
             max_concurrency=IN_FLIGHT if self._overlaps else 1, max_restarts=0, max_task_retries=0, **options
         )
         self._fleet = Fleet(lambda: start.remote(self._settings.cores_per_actor), (file,))

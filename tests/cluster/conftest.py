@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-TOKEN = "a-throw-away-token-of-the-tests-" + "0" * 16
+# Ray reads its mode once, when it is imported: set here, before any test module does that.
+os.environ.setdefault("RAY_AUTH_MODE", "token")
+os.environ.setdefault("RAY_AUTH_TOKEN", "a-throw-away-token-of-the-tests-" + "0" * 16)
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[object]:
+def cluster() -> Iterator[Any]:
     """Two nodes; tests connect to it by its address, with a token."""
-    from ray.cluster_utils import Cluster
+    from fullshelf.bench.ray_nodes import nodes
 
-    folder = Path(tempfile.mkdtemp(prefix="fs-ray-", dir="/tmp"))  # short: sockets lie below it
-    before = {name: os.environ.get(name) for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_TMPDIR")}
-    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}
-    Path("/tmp/ray").mkdir(exist_ok=True)  # Ray notes the address of the newest cluster there
-    node = {"num_cpus": 1, "num_gpus": 1, "object_store_memory": 80 << 20}
-    made = Cluster(initialize_head=True, head_node_args=node | {"include_dashboard": False, "temp_dir": str(folder)})
-    try:
-        made.add_node(**node)
+    with nodes(2) as made:
         yield made
-    finally:
-        made.shutdown()
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
-        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Any:
+    """The small shop of the engine's tests."""
+    spec = importlib.util.spec_from_file_location("shop", Path(__file__).parents[1] / "engine" / "conftest.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.Shop(tmp_path / "shop")

@@ -1,0 +1,79 @@
+"""A Ray cluster of several nodes on this machine, for benchmarks that need one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+
+T = TypeVar("T")
+
+STARTS = 4  # of a node
+NODE = {"num_cpus": 1, "num_gpus": 1, "object_store_memory": 80 << 20}  # a core and a made-up GPU
+
+
+@contextmanager
+def nodes(count: int) -> Iterator[Any]:
+    """Give a `ray.cluster_utils.Cluster` of so many nodes, with token authentication, and end it.
+
+    Import nothing of Ray before: it reads the mode of authentication once.
+    """
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    Path("/tmp/ray").mkdir(exist_ok=True)  # Ray notes the address of the newest cluster there
+    cluster, folder = _head()
+    try:
+        for _ in range(count - 1):
+            _patiently(lambda: cluster.add_node(**NODE), lambda: None)
+        yield cluster
+    finally:
+        cluster.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _head() -> tuple[Any, Path]:
+    """Start the first node in a folder of its own."""
+    from ray.cluster_utils import Cluster
+
+    folder = Path(tempfile.mkdtemp(prefix="fs-ray-", dir="/tmp"))  # short: sockets lie below it
+    head = NODE | {"include_dashboard": False, "temp_dir": str(folder)}
+
+    def clear() -> None:
+        for process in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                if any(str(folder) in word for word in process.cmdline()):
+                    process.kill()
+
+    return _patiently(lambda: Cluster(initialize_head=True, head_node_args=head), clear), folder
+
+
+def _patiently(start: Callable[[], T], clear: Callable[[], None]) -> T:
+    """Start a node, again where Ray gave up on it after its fixed 30 s: on a busy machine it takes longer."""
+    for _ in range(STARTS - 1):
+        try:
+            return start()
+        except Exception as e:
+            if "timed out during startup" not in str(e):  # Ray raises a bare Exception
+                raise
+            clear()
+    return start()
+
+
+def actor_processes() -> list[psutil.Process]:
+    """Return the processes of the actors that work for a refresh below this process, and are not stopped."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            title = (process.cmdline() or [""])[0]
+            if title.startswith("ray::ShardWorker") and process.status() != psutil.STATUS_STOPPED:
+                found.append(process)
+        except psutil.Error:  # it has just ended
+            continue
+    return sorted(found, key=lambda process: process.pid)
