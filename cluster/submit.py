@@ -22,7 +22,7 @@ from ray.exceptions import AuthenticationError
 from ray.job_submission import JobDetails, JobStatus, JobSubmissionClient
 
 from fullshelf.cluster.submission import Submission, prepare_submission
-from fullshelf.cluster.wheel import make_wheel, named_by_content
+from fullshelf.cluster.wheel import make_wheel
 from fullshelf.engine.config import Config
 from fullshelf.engine.errors import ConfigError, Interrupted, RunError
 from fullshelf.engine.stopping import Stop
@@ -80,9 +80,7 @@ def submit_refresh(
         raise ConfigError(f"--env {missing[0]}: not set here; expected the name of an environment variable")
     with tempfile.TemporaryDirectory(prefix="fullshelf-submit-") as folder:
         here = Path(folder)
-        shipped = None
-        if ship:
-            shipped = make_wheel(here) if wheel is None else named_by_content(wheel, wheel.name, here)
+        shipped = make_wheel(here, wheel) if ship else None
         environment = {variable: os.environ[variable] for variable in variables}
         submission = prepare_submission(config, name, shipped, environment, here / "job")
         job = submit(client, submission, driver_cpus)

@@ -16,7 +16,7 @@ from ray.job_submission import JobDetails, JobStatus, JobType
 from fullshelf.cluster import submit as module
 from fullshelf.cluster.submission import CONFIGURATION, Submission, prepare_submission
 from fullshelf.cluster.submit import Job, client_of, exit_code_of, follow, submit
-from fullshelf.cluster.wheel import make_wheel, named_by_content
+from fullshelf.cluster.wheel import make_wheel
 from fullshelf.engine.config import load_config
 from fullshelf.engine.errors import ConfigError, InputError, Interrupted, RunError
 from fullshelf.engine.stopping import Stop
@@ -55,13 +55,39 @@ class TestWheel:
         subprocess.run([*words, str(tmp_path / "site"), str(make_wheel(tmp_path))], check=True, capture_output=True)
         assert (tmp_path / "site" / "fullshelf" / "kernels" / "newsvendor.py").exists()
 
-    def test_another_wheel_of_the_same_name_gets_another_name(self, tmp_path: Path) -> None:
-        name = "fullshelf-0.1.0-py3-none-any.whl"
-        one, two = named_by_content(b"one", name, tmp_path), named_by_content(b"two", name, tmp_path)
-        assert one.name != two.name
-        for wrong in ("other-0.1.0-py3-none-any.whl", "fullshelf.zip"):
-            with pytest.raises(ConfigError, match="expected a wheel of fullshelf"):
-                named_by_content(b"one", wrong, tmp_path)
+    def test_ray_is_to_install_nothing_else_on_the_nodes(self, tmp_path: Path) -> None:
+        with zipfile.ZipFile(make_wheel(tmp_path)) as wheel:
+            metadata = wheel.read(next(name for name in wheel.namelist() if name.endswith("METADATA"))).decode()
+        assert "Name: fullshelf" in metadata
+        assert "Requires-Dist" not in metadata
+
+    def test_a_wheel_that_is_given_is_sent_and_another_one_has_another_name(self, tmp_path: Path) -> None:
+        given = tmp_path / "fullshelf-0.1.0-py3-none-any.whl"
+        names = []
+        for code in ("one", "two"):
+            with zipfile.ZipFile(given, "w") as wheel:
+                wheel.writestr("fullshelf/engine/new.py", code)
+                wheel.writestr("fullshelf-0.1.0.dist-info/METADATA", "Name: fullshelf\nRequires-Dist: polars\n")
+                wheel.writestr("fullshelf-0.1.0.dist-info/RECORD", "")
+            sent = make_wheel(tmp_path, given)
+            names.append(sent.name)
+            with zipfile.ZipFile(sent) as wheel:
+                assert wheel.read("fullshelf/engine/new.py").decode() == code
+                assert wheel.read("fullshelf-0.1.0.dist-info/METADATA") == b"Name: fullshelf\n"
+        assert len(set(names)) == 2
+        assert all(name.startswith("fullshelf-0.1.0-1") for name in names)
+
+    def test_what_is_no_wheel_of_fullshelf_is_told(self, tmp_path: Path) -> None:
+        (tmp_path / "text.whl").write_text("no archive")
+        with zipfile.ZipFile(tmp_path / "other.whl", "w") as wheel:
+            wheel.writestr("other-1.dist-info/METADATA", "Name: other\n")
+        for name, message in (
+            ("text", "cannot be read"),
+            ("other", "expected a wheel of fullshelf"),
+            ("x", "cannot be"),
+        ):
+            with pytest.raises(ConfigError, match=f"{name}.whl: {message}"):
+                make_wheel(tmp_path, tmp_path / f"{name}.whl")
 
 
 class TestName:
@@ -195,7 +221,12 @@ def test_a_log_is_shown_once_whole_although_the_connection_breaks(monkeypatch: p
 
 
 def test_who_stops_following_does_not_stop_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
-    cluster: Any = Cluster(details("night", "RUNNING"))
+    class Busy(Cluster):
+        async def tail_job_logs(self, job: str) -> AsyncIterator[str]:
+            yield "one\n"
+
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.01)
+    cluster: Any = Busy(details("night", "RUNNING"))
     stop = Stop()
     stop.set()
     with pytest.raises(Interrupted, match=r"job night goes on.*ray job stop night"):
