@@ -19,7 +19,7 @@ SERIES, WEEKS, ROUNDS = 60, 110, 26
 def reached(
     configure: Callable[..., Any], tables_of: Callable[..., Any], supply: Callable[..., Any]
 ) -> Callable[..., Any]:
-    """Live rounds of a shop with skewed demand under a promise; return fill rate and share of weeks without stock-out."""
+    """Live a shop of skewed demand under a promise: fill rate, share of weeks without stock-out."""
     units = np.random.default_rng(8).negative_binomial(2.0, 2.0 / (2.0 + 12.0), (SERIES, WEEKS))
     sales = pl.DataFrame(
         {
