@@ -1,8 +1,9 @@
-"""Base stock: order back up to a level each period; backorders. Levels, what they cost, and what they promise.
+"""Base stock: order back up to a level each period; backorders. Levels and what they cost.
 
 An order placed when L periods of demand are to come before it counts must cover them and the period it is for: L + R
 with R periods between two orders, the protection interval (lead time and review period as in DATA.md). Lead times are
-fixed or random; `fullshelf.kernels.disruptions` has a supplier that fails at times.
+fixed or random; `fullshelf.kernels.steady_state` says what any level comes to in the long run, and
+`fullshelf.kernels.disruptions` has a supplier that fails at times.
 
 All functions take scalars or arrays over SKUs. A SKU whose numbers make no problem (a cost that is not above 0, no
 distribution) has NaN and harms no other.
@@ -35,11 +36,9 @@ from fullshelf.kernels.threads import in_threads, writeable
 
 __all__ = [
     "BaseStock",
-    "SteadyState",
     "of_periods",
     "optimal",
     "random_lead_time",
-    "steady_state",
 ]
 
 
@@ -53,16 +52,6 @@ class BaseStock:
     expected_leftover: FloatArray  # units held at the end of a period
     mean: FloatArray  # of the demand that the level covers, units
     variance: FloatArray  # of the same, units squared
-
-
-@dataclass(frozen=True, slots=True)
-class SteadyState:
-    """What a level comes to in the long run."""
-
-    expected_leftover: FloatArray  # units held at the end of a period
-    expected_shortage: FloatArray  # units owed at the end of a period
-    cycle_service: FloatArray  # probability that a period ends without units owed
-    fill_rate: FloatArray  # share of demand that is served in its period
 
 
 def of_periods(demand: Demand, periods: ArrayLike) -> Demand:
@@ -127,27 +116,6 @@ def optimal(
     shape = np.shape(answer.quantity)
     mean, variance = (np.broadcast_to(value, shape)[()] for value in (total.mean, total.variance))
     return BaseStock(answer.quantity, answer.cost, answer.expected_shortage, answer.expected_leftover, mean, variance)
-
-
-def steady_state(demand: Demand, lead_time: ArrayLike, level: ArrayLike) -> SteadyState:
-    """Return the long-run figures of a level with one order each period.
-
-    The net stock at the end of a period is the level less the demand of L + 1 periods, after the delivery at its start
-    the level less that of L; the fill rate is ``1 - (E[owed at the end] - E[owed after the delivery]) / E[demand]``,
-    NaN without demand.
-
-    Examples
-    --------
-    >>> found = steady_state(Demand.poisson(5), 2, 15)
-    >>> [round(float(x), 4) for x in (found.expected_leftover, found.cycle_service, found.fill_rate)]
-    [1.5365, 0.5681, 0.7134]
-    """
-    end, start = (of_periods(demand, floats(lead_time) + extra) for extra in (1.0, 0.0))
-    short = end.loss(level)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        fill = 1.0 - (short - start.loss(level)) / np.asarray(demand.mean)
-        fill = np.where(np.asarray(demand.mean) > 0, np.clip(fill, 0.0, 1.0), np.nan)[()]
-    return SteadyState(end.leftover(level), short, end.cdf(level), fill)
 
 
 def random_lead_time(

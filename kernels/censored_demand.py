@@ -239,6 +239,12 @@ def sample_rows(sales: ArrayLike, censored: ArrayLike) -> tuple[FloatArray, NDAr
     ------
     ValueError
         If there is no period at all, or `censored` is no truth value.
+
+    Examples
+    --------
+    >>> rows, sold_out, shape = sample_rows([3, 5, 0], [0, 1, 0])
+    >>> rows.tolist(), sold_out.tolist(), shape
+    ([[3.0, 5.0, 0.0]], [[False, True, False]], ())
     """
     values = floats(sales)
     if values.ndim == 0 or values.shape[-1] == 0:

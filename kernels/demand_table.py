@@ -74,6 +74,11 @@ def checked_table(table: ArrayLike) -> Array:
     ------
     ValueError
         If it is empty, has a value below 0 or NaN, or does not sum to 1 within 1e-9.
+
+    Examples
+    --------
+    >>> checked_table([0.25, 0.75]).tolist()
+    [0.25, 0.75]
     """
     array = np.asarray(table, dtype=np.float64)
     if array.ndim != 1 or array.size == 0:

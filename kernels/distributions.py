@@ -83,7 +83,11 @@ class Demand:
 
     @classmethod
     def poisson(cls, mean: ArrayLike) -> Self:
-        """Make Poisson demand with the given mean."""
+        """Make Poisson demand with the given mean.
+
+        >>> float(Demand.poisson(2.0).quantile(0.95))
+        5.0
+        """
         return cls(families.POISSON, floats(mean), np.asarray(0.0))
 
     @classmethod
@@ -97,7 +101,11 @@ class Demand:
 
     @classmethod
     def gamma(cls, mean: ArrayLike, sd: ArrayLike) -> Self:
-        """Make gamma demand; sd = mean is the exponential distribution. From shape and scale: `gamma_shape`."""
+        """Make gamma demand; sd = mean is the exponential distribution. From shape and scale: `gamma_shape`.
+
+        >>> float(Demand.gamma(50, 25).quantile(0.9).round(3))
+        83.51
+        """
         return cls(families.GAMMA, floats(mean), floats(sd))
 
     @classmethod
@@ -113,55 +121,103 @@ class Demand:
 
     @classmethod
     def lognormal(cls, log_mean: ArrayLike, log_sd: ArrayLike) -> Self:
-        """Make demand whose logarithm is normal with the given mean and standard deviation."""
+        """Make demand whose logarithm is normal with the given mean and standard deviation.
+
+        >>> float(Demand.lognormal(6.0, 0.3).mean.round(3))
+        421.998
+        """
         return cls(families.LOGNORMAL, floats(log_mean), floats(log_sd))
 
     @classmethod
     def uniform(cls, low: ArrayLike, high: ArrayLike) -> Self:
-        """Make demand spread evenly between low and high."""
+        """Make demand spread evenly between low and high.
+
+        >>> float(Demand.uniform(0, 100).quantile(0.9))
+        90.0
+        """
         return cls(families.UNIFORM, floats(low), floats(high))
 
     @property
     def discrete(self) -> bool:
-        """Whether demand comes in whole units."""
+        """Whether demand comes in whole units.
+
+        >>> Demand.poisson(2.0).discrete, Demand.normal(50, 8).discrete
+        (True, False)
+        """
         return self.family in (families.POISSON, families.NEGATIVE_BINOMIAL)
 
     @property
     def mean(self) -> FloatArray:
-        """E[X], units."""
+        """E[X], units.
+
+        >>> float(Demand.uniform(0, 100).mean)
+        50.0
+        """
         return self._over(MEAN, 0.0, False)
 
     @property
     def variance(self) -> FloatArray:
-        """Var[X], units squared."""
+        """Var[X], units squared.
+
+        >>> float(Demand.negative_binomial(5, 15).variance)
+        15.0
+        """
         return self._over(VARIANCE, 0.0, False)
 
     def cdf(self, units: ArrayLike, *, parallel: bool = False) -> FloatArray:
-        """P(X <= units)."""
+        """P(X <= units).
+
+        >>> float(Demand.poisson(2.0).cdf(3).round(4))
+        0.8571
+        """
         return self._over(CDF, units, parallel)
 
     def sf(self, units: ArrayLike, *, parallel: bool = False) -> FloatArray:
-        """P(X > units), with all digits of small probabilities."""
+        """P(X > units), with all digits of small probabilities.
+
+        >>> float(Demand.poisson(2.0).sf(3).round(4))
+        0.1429
+        """
         return self._over(SF, units, parallel)
 
     def density(self, units: ArrayLike, *, parallel: bool = False) -> FloatArray:
-        """Density at `units`; of discrete demand P(X = units)."""
+        """Density at `units`; of discrete demand P(X = units).
+
+        >>> float(Demand.poisson(2.0).density(3).round(4))
+        0.1804
+        """
         return self._over(DENSITY, units, parallel)
 
     def quantile(self, probability: ArrayLike, *, parallel: bool = False) -> FloatArray:
-        """Smallest x with P(X <= x) >= probability; NaN outside [0, 1], possibly infinite at 0 and 1."""
+        """Smallest x with P(X <= x) >= probability; NaN outside [0, 1], possibly infinite at 0 and 1.
+
+        >>> Demand.poisson(2.0).quantile([0.0, 0.5, 0.95]).tolist()
+        [0.0, 2.0, 5.0]
+        """
         return self._over(QUANTILE, probability, parallel)
 
     def upper_quantile(self, probability: ArrayLike, *, parallel: bool = False) -> FloatArray:
-        """Smallest x with P(X > x) <= probability: `quantile(1 - probability)` with all digits of small ones."""
+        """Smallest x with P(X > x) <= probability: `quantile(1 - probability)` with all digits of small ones.
+
+        >>> float(Demand.poisson(2.0).upper_quantile(1e-12))
+        18.0
+        """
         return self._over(UPPER_QUANTILE, probability, parallel)
 
     def loss(self, units: ArrayLike, *, parallel: bool = False) -> FloatArray:
-        """E[(X - units)+]: the expected shortage of a stock, units."""
+        """E[(X - units)+]: the expected shortage of a stock, units.
+
+        >>> float(Demand.poisson(2.0).loss(3).round(4))
+        0.218
+        """
         return self._over(LOSS, units, parallel)
 
     def leftover(self, units: ArrayLike, *, parallel: bool = False) -> FloatArray:
-        """E[(units - X)+]: what is expected to be left of a stock, units."""
+        """E[(units - X)+]: what is expected to be left of a stock, units.
+
+        >>> float(Demand.poisson(2.0).leftover(3).round(4))
+        1.218
+        """
         return self._over(LEFTOVER, units, parallel)
 
     def second_loss(self, units: ArrayLike, *, parallel: bool = False) -> FloatArray:
@@ -169,17 +225,30 @@ class Demand:
 
         The expected shortage integrated (added up) over all stocks from `units` upwards; NaN where discrete demand
         meets a `units` that is no integer.
+
+        >>> float(Demand.poisson(2.0).second_loss(3).round(4))
+        0.1053
         """
         return self._over(SECOND_LOSS, units, parallel)
 
     def second_leftover(self, units: ArrayLike, *, parallel: bool = False) -> FloatArray:
-        """Second-order loss below: E[((units - X)+)^2] / 2, discrete E[(units - X)+ (units + 1 - X)+] / 2."""
+        """Second-order loss below: E[((units - X)+)^2] / 2, discrete E[(units - X)+ (units + 1 - X)+] / 2.
+
+        >>> float(Demand.poisson(2.0).second_leftover(3).round(4))
+        1.8947
+        """
         return self._over(SECOND_LEFTOVER, units, parallel)
 
     def over_blocks(
         self, loop: Callable[..., None], arguments: list[ArrayLike], results: int, *, parallel: bool = False
     ) -> list[FloatArray]:
-        """Apply `loop(family, a, b, *arguments, *results)` block by block, see `fullshelf.kernels.blocks`."""
+        """Apply `loop(family, a, b, *arguments, *results)` block by block, see `fullshelf.kernels.blocks`.
+
+        >>> def twice(family, a, b, x, out):
+        ...     out[:] = 2.0 * x
+        >>> Demand.poisson([2.0, 3.0]).over_blocks(twice, [7.0], 1)[0].tolist()
+        [14.0, 14.0]
+        """
         return over_blocks(loop, [self.a, self.b, *arguments], results, fixed=(self.family,), parallel=parallel)
 
     def _over(self, what: int, x: ArrayLike, parallel: bool) -> FloatArray:

@@ -290,6 +290,11 @@ def checked_levels(levels: ArrayLike, quantiles: ArrayLike) -> tuple[FloatArray,
     ------
     ValueError
         If the levels do not rise inside (0, 1), or the quantiles do not fit them.
+
+    Examples
+    --------
+    >>> [array.tolist() for array in checked_levels([0.1, 0.9], [2, 8])]
+    [[0.1, 0.9], [2.0, 8.0]]
     """
     at, values = floats(levels), floats(quantiles)
     if at.ndim != 1 or at.size == 0 or not (at > 0.0).all() or not (at < 1.0).all() or not (np.diff(at) > 0.0).all():

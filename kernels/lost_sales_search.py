@@ -32,7 +32,15 @@ class BestPolicy:
 
 
 def best_vector_base_stock(problem: LostSales, tolerance: float = 1e-5) -> tuple[float, float]:
-    """Return the critical ratio whose vector base-stock policy is cheapest, to 0.02, and its cost."""
+    """Return the critical ratio whose vector base-stock policy is cheapest, to 0.02, and its cost.
+
+    >>> from fullshelf.kernels.demand_table import tabulate
+    >>> from fullshelf.kernels.distributions import Demand
+    >>> problem = LostSales(tabulate(Demand.poisson(2.0)), 1, 4, lead_time=1)
+    >>> ratio, cost = best_vector_base_stock(problem)
+    >>> round(ratio, 2), round(cost, 4)
+    (0.68, 2.5784)
+    """
     top = problem.shortage_cost / (problem.shortage_cost + problem.holding_cost)
     ratios = np.append(np.arange(0.02, top, 0.02), top).tolist()
     costs: dict[tuple[int, ...], float] = {}
@@ -65,6 +73,13 @@ def best_capped_base_stock(problem: LostSales, tolerance: float = 1e-6) -> BestP
     """Return the best level and cap of orders.
 
     Xin (2021), Understanding the performance of capped base-stock policies in lost-sales inventory models.
+
+    >>> from fullshelf.kernels.demand_table import tabulate
+    >>> from fullshelf.kernels.distributions import Demand
+    >>> problem = LostSales(tabulate(Demand.poisson(2.0)), 1, 4, lead_time=1)
+    >>> best = best_capped_base_stock(problem)
+    >>> best.order_up_to, best.most, round(best.cost, 4)
+    (5, 3, 2.5784)
     """
     starts = [(level, cap) for (level,) in _starts(problem) for cap in _caps(problem)]
     cost, (level, most) = _descend(
@@ -75,7 +90,15 @@ def best_capped_base_stock(problem: LostSales, tolerance: float = 1e-6) -> BestP
 
 
 def best_reorder_up_to(problem: LostSales, tolerance: float = 1e-6) -> BestPolicy:
-    """Return the best reorder point and order-up-to level (s, S), found by descent among neighbours."""
+    """Return the best reorder point and order-up-to level (s, S), found by descent among neighbours.
+
+    >>> from fullshelf.kernels.demand_table import tabulate
+    >>> from fullshelf.kernels.distributions import Demand
+    >>> problem = LostSales(tabulate(Demand.poisson(2.0)), 1, 4, lead_time=1, order_cost=5)
+    >>> best = best_reorder_up_to(problem)
+    >>> best.reorder_point, best.order_up_to, round(best.cost, 4)
+    (2, 6, 5.1064)
+    """
     cost, (point, level) = _descend(
         lambda point, level: policy_cost(problem, point, level, tolerance=tolerance) if level > point else np.inf,
         [(level - 1, level + _lot(problem) - 1) for (level,) in _starts(problem)],
@@ -84,7 +107,15 @@ def best_reorder_up_to(problem: LostSales, tolerance: float = 1e-6) -> BestPolic
 
 
 def best_reorder_quantity(problem: LostSales, tolerance: float = 1e-6) -> BestPolicy:
-    """Return the best reorder point and quantity (s, nQ), found by descent among neighbours."""
+    """Return the best reorder point and quantity (s, nQ), found by descent among neighbours.
+
+    >>> from fullshelf.kernels.demand_table import tabulate
+    >>> from fullshelf.kernels.distributions import Demand
+    >>> problem = LostSales(tabulate(Demand.poisson(2.0)), 1, 4, lead_time=1, order_cost=5)
+    >>> best = best_reorder_quantity(problem)
+    >>> best.reorder_point, best.order_quantity, round(best.cost, 4)
+    (2, 5, 5.07)
+    """
     cost, (point, lot) = _descend(
         lambda point, lot: policy_cost(problem, point, 0, lot, tolerance=tolerance) if lot > 0 else np.inf,
         [(level - 1, _lot(problem)) for (level,) in _starts(problem)],
@@ -93,7 +124,15 @@ def best_reorder_quantity(problem: LostSales, tolerance: float = 1e-6) -> BestPo
 
 
 def best_reorder_up_to_capped(problem: LostSales, tolerance: float = 1e-6) -> BestPolicy:
-    """Return the best (s, S, q): order up to S, at most q. Bijvank, Bhulai and Huh's (2015) modified (s, S)."""
+    """Return the best (s, S, q): order up to S, at most q. Bijvank, Bhulai and Huh's (2015) modified (s, S).
+
+    >>> from fullshelf.kernels.demand_table import tabulate
+    >>> from fullshelf.kernels.distributions import Demand
+    >>> problem = LostSales(tabulate(Demand.poisson(2.0)), 1, 4, lead_time=1, order_cost=5)
+    >>> best = best_reorder_up_to_capped(problem)
+    >>> best.reorder_point, best.order_up_to, best.most, round(best.cost, 4)
+    (2, 7, 5, 5.07)
+    """
 
     def cost_of(point: int, level: int, most: int) -> float:
         if level <= point or most < 1:

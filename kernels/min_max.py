@@ -86,6 +86,14 @@ def optimal(
     ------
     ValueError
         If demand is continuous: round it to units with `fullshelf.kernels.demand_table` and call `discrete`.
+
+    Examples
+    --------
+    Snyder and Shen, example 4.7:
+
+    >>> best = optimal(Demand.poisson(6), 0, holding_cost=1, shortage_cost=4, order_cost=5)
+    >>> float(best.reorder_point), float(best.order_up_to), round(float(best.cost), 4)
+    (4.0, 10.0, 8.0341)
     """
     mean, variance = _moments(demand)
     costs = [holding_cost, shortage_cost, order_cost]
@@ -181,7 +189,11 @@ def discrete_cost(
     shortage_cost: ArrayLike,
     order_cost: ArrayLike,
 ) -> FloatArray:
-    """Return the cost of a policy for demand with a table of probabilities, see `discrete` and `cost`."""
+    """Return the cost of a policy for demand with a table of probabilities, see `discrete` and `cost`.
+
+    >>> round(float(discrete_cost(2, 5, [0.25, 0.5, 0.25], 1, holding_cost=1, shortage_cost=9, order_cost=4)), 4)
+    3.517
+    """
     numbers = [1.0, 1.0, lead_time, holding_cost, shortage_cost, order_cost]
     return _solve(numbers, _tables(table, lead_time), (reorder_point, order_up_to)).cost
 

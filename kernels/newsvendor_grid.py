@@ -77,7 +77,12 @@ def newsvendor_grid(levels: Array, values: Array, underage: Array, overage: Arra
 def slope_at(
     levels: Array, need: Array, outlast: Array, underage: float, overage: float, outlast_cost: float, q: float
 ) -> float:
-    """G'(q): expected cost of one unit more, currency per unit."""
+    """G'(q): expected cost of one unit more, currency per unit.
+
+    >>> levels, values = np.array([0.0, 0.5, 0.9]), np.array([0.0, 4.0, 8.0])
+    >>> slope_at(levels, values, values, 3.0, 1.0, 0.0, 4.0)
+    -1.0
+    """
     served = cdf_at(levels, need, q)
     return -underage * (1.0 - served) + overage * served + outlast_cost * cdf_at(levels, outlast, q)
 
@@ -87,7 +92,12 @@ def cost_at(
     levels: Array, need: Array, outlast: Array, underage: float, overage: float, outlast_cost: float, q: float,
     need_mean: float, outlast_mean: float,
 ) -> float:  # fmt: skip
-    """G(q): expected cost of a quantity, currency; the means of the curves are passed because callers ask often."""
+    """G(q): expected cost of a quantity, currency; the means of the curves are passed because callers ask often.
+
+    >>> levels, values = np.array([0.0, 0.5, 0.9]), np.array([0.0, 4.0, 8.0])
+    >>> round(cost_at(levels, values, values, 3.0, 1.0, 0.0, 4.0, 4.448534, 4.448534), 4)
+    5.3456
+    """
     short = excess_at(levels, need, q)
     total = underage * short + overage * (q - need_mean + short)
     if outlast_cost > 0.0:
@@ -99,7 +109,12 @@ def cost_at(
 def best_quantity(
     levels: Array, need: Array, outlast: Array, underage: float, overage: float, outlast_cost: float, same: bool
 ) -> float:
-    """Return the unconstrained q where G' crosses 0; negative where what is there is already too much."""
+    """Return the unconstrained q where G' crosses 0; negative where what is there is already too much.
+
+    >>> levels, values = np.array([0.0, 0.5, 0.9]), np.array([0.0, 4.0, 8.0])
+    >>> round(best_quantity(levels, values, values, 3.0, 1.0, 0.0, True), 9)
+    6.5
+    """
     if underage <= 0.0:
         return float(min(need[0], 0.0))
     if same or outlast_cost <= 0.0:
@@ -132,6 +147,10 @@ def lots_of(
     an order could vanish when demand rises and the lot jumps by a pack. There a unit short costs `waiting`, elsewhere
     `underage`. Among equals the smaller is taken. An infinite `waiting` says that `free` is a promise to customers: the
     least lots that keep it are ordered, whatever they cost.
+
+    >>> levels, values = np.array([0.0, 0.5, 0.9]), np.array([0.0, 4.0, 8.0])
+    >>> lots_of(levels, values, values, 3.0, 3.0, 1.0, 0.0, 6.5, 6.0, 6.0, 6.0, np.inf, 4.4485, 4.4485)
+    6.0
     """
     if underage <= 0.0 or free <= 0.0:
         return 0.0

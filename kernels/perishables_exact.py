@@ -64,17 +64,43 @@ class Perishable:
 
     @property
     def mean(self) -> float:
-        """E[D], units per period."""
+        """E[D], units per period.
+
+        >>> from fullshelf.kernels.demand_table import tabulate
+        >>> from fullshelf.kernels.distributions import Demand
+        >>> table = tabulate(Demand.poisson(5.0))
+        >>> problem = Perishable(table, 2, 1, max_order=10, shortage_cost=1, unit_cost=0.5)
+        >>> round(problem.mean, 9)
+        5.0
+        """
         table = np.asarray(self.table)
         return float(table @ np.arange(table.size))
 
     @property
     def ways(self) -> int:
-        """Combinations of orders under way."""
+        """Combinations of orders under way.
+
+        With a lead time of one period no order is under way when the next is placed:
+
+        >>> from fullshelf.kernels.demand_table import tabulate
+        >>> from fullshelf.kernels.distributions import Demand
+        >>> table = tabulate(Demand.poisson(5.0))
+        >>> problem = Perishable(table, 2, 1, max_order=10, shortage_cost=1, unit_cost=0.5)
+        >>> problem.ways
+        1
+        """
         return int((self.max_order + 1) ** (self.lead_time - 1))
 
     def outcomes(self) -> tuple[NDArray[np.int32], Array]:
-        """Return the shelf after each demand and the expected cost of each shelf, as `shelf_outcomes` does."""
+        """Return the shelf after each demand and the expected cost of each shelf, as `shelf_outcomes` does.
+
+        >>> from fullshelf.kernels.demand_table import tabulate
+        >>> from fullshelf.kernels.distributions import Demand
+        >>> table = tabulate(Demand.poisson(5.0))
+        >>> problem = Perishable(table, 2, 1, max_order=10, shortage_cost=1, unit_cost=0.5)
+        >>> [figure.shape for figure in problem.outcomes()]
+        [(121, 28), (121,)]
+        """
         return shelf_outcomes(
             np.asarray(self.table),
             self.shelf_life,
@@ -98,13 +124,29 @@ class PerishablePolicy:
 
         One axis for each order under way, the next to arrive first, then one for each remaining life, the shortest
         first: with m = 2 and L = 1 ``table()[old, fresh]``.
+
+        >>> from fullshelf.kernels.demand_table import tabulate
+        >>> from fullshelf.kernels.distributions import Demand
+        >>> table = tabulate(Demand.poisson(5.0))
+        >>> problem = Perishable(table, 2, 1, max_order=10, shortage_cost=1, unit_cost=0.5)
+        >>> base_stock(problem, 13).table()[0, :6].tolist()
+        [10, 10, 10, 10, 9, 8]
         """
         B, m, L = self.problem.max_order + 1, self.problem.shelf_life, self.problem.lead_time
         by_shelf = self.orders.reshape((B,) * (m + L - 1))
         return np.ascontiguousarray(np.moveaxis(by_shelf, range(m), range(L - 1, m + L - 1)))
 
     def costs(self, periods: int, tolerance: float = 1e-12) -> Array:
-        """Return the expected cost of each period (periods,), starting with nothing there and nothing under way."""
+        """Return the expected cost of each period (periods,), starting with nothing there and nothing under way.
+
+        >>> from fullshelf.kernels.demand_table import tabulate
+        >>> from fullshelf.kernels.distributions import Demand
+        >>> table = tabulate(Demand.poisson(5.0))
+        >>> problem = Perishable(table, 2, 1, max_order=10, shortage_cost=1, unit_cost=0.5)
+        >>> policy = base_stock(problem, 13, waste_aware=True)
+        >>> policy.costs(3).round(4).tolist()
+        [10.0, 1.5222, 3.2298]
+        """
         return _costs(self, self.problem.outcomes(), periods, tolerance)[0]
 
     def average_cost(self, tolerance: float = 1e-9) -> float:
@@ -114,11 +156,30 @@ class PerishablePolicy:
         ------
         ValueError
             If the distribution over states still changes after 20,000 periods.
+
+        Examples
+        --------
+        >>> from fullshelf.kernels.demand_table import tabulate
+        >>> from fullshelf.kernels.distributions import Demand
+        >>> table = tabulate(Demand.poisson(5.0))
+        >>> problem = Perishable(table, 2, 1, max_order=10, shortage_cost=1, unit_cost=0.5)
+        >>> policy = base_stock(problem, 13, waste_aware=True)
+        >>> round(policy.average_cost(), 4)
+        2.8023
         """
         return _average(self, self.problem.outcomes(), tolerance)
 
     def discounted_cost(self, discount: float, periods: int, warm_up: int = 0) -> float:
-        """Return the expected sum of discount^t x cost of period t = 0 …, counted after the warm-up."""
+        """Return the expected sum of discount^t x cost of period t = 0 …, counted after the warm-up.
+
+        >>> from fullshelf.kernels.demand_table import tabulate
+        >>> from fullshelf.kernels.distributions import Demand
+        >>> table = tabulate(Demand.poisson(5.0))
+        >>> problem = Perishable(table, 2, 1, max_order=10, shortage_cost=1, unit_cost=0.5)
+        >>> policy = base_stock(problem, 13, waste_aware=True)
+        >>> round(policy.discounted_cost(0.9, periods=5), 4)
+        17.7784
+        """
         return float(self.costs(warm_up + periods)[warm_up:] @ discount ** np.arange(periods))
 
 
@@ -175,6 +236,15 @@ def base_stock(problem: Perishable, level: float, waste_aware: bool = False) -> 
 
     `waste_aware` leaves out the units that will be thrown away before the order arrives when demand is at its mean: EWA
     of Broekmeulen and van Donselaar (2009), for L = 1 the rule of Hendrix et al. (2019).
+
+    Hendrix et al. (2019), Poisson demand of mean 5; per period it earns 5 less its cost:
+
+    >>> from fullshelf.kernels.demand_table import tabulate
+    >>> from fullshelf.kernels.distributions import Demand
+    >>> table = tabulate(Demand.poisson(5.0))
+    >>> problem = Perishable(table, 2, 1, max_order=10, shortage_cost=1, unit_cost=0.5)
+    >>> round(5 - base_stock(problem, 13, waste_aware=True).average_cost(), 4)
+    2.1977
     """
     expected = problem.mean if waste_aware else 0.0
     lifo = problem.issuing == "lifo"

@@ -60,6 +60,12 @@ class Policy:
         ------
         ValueError
             If a level has another shape, or is NaN.
+
+        Examples
+        --------
+        >>> plan = order_up_to([20, 30]).rows(2, 5)
+        >>> plan.levels.tolist()
+        [[[20.0], [20.0]], [[30.0], [30.0]]]
         """
         rows = np.zeros(S, dtype=_ROW)
         rows["given"] = self.orders is not None
@@ -92,12 +98,20 @@ def order_up_to(level: ArrayLike, most: ArrayLike = np.inf) -> Policy:
 
 
 def reorder_up_to(reorder_point: ArrayLike, order_up_to: ArrayLike, most: ArrayLike = np.inf) -> Policy:
-    """Order up to the level once the position is at or below the reorder point: (s, S); with `most` (s, S, q)."""
+    """Order up to the level once the position is at or below the reorder point: (s, S); with `most` (s, S, q).
+
+    >>> reorder_up_to(reorder_point=4, order_up_to=10).order_up_to
+    10
+    """
     return Policy(reorder_point=reorder_point, order_up_to=order_up_to, most=most)
 
 
 def reorder_quantity(reorder_point: ArrayLike, order_quantity: ArrayLike) -> Policy:
-    """Order the fewest whole multiples of the quantity that lift the position above the reorder point: (r, nQ)."""
+    """Order the fewest whole multiples of the quantity that lift the position above the reorder point: (r, nQ).
+
+    >>> reorder_quantity(reorder_point=4, order_quantity=6).order_quantity
+    6
+    """
     return Policy(reorder_point=reorder_point, order_up_to=reorder_point, order_quantity=order_quantity)
 
 
@@ -107,6 +121,9 @@ def waste_aware(level: ArrayLike, expected_demand: ArrayLike, most: ArrayLike = 
     EWA of Broekmeulen and van Donselaar, A heuristic to manage perishable inventory with batch ordering, positive
     lead-times, and time-varying demand (2009): the waste of the next L + R - 1 periods is estimated with demand at its
     expectation, `expected_demand` units a period.
+
+    >>> waste_aware(level=13, expected_demand=5.0).expected_demand
+    5.0
     """
     return Policy(reorder_point=level, order_up_to=level, most=most, expected_demand=expected_demand)
 
@@ -115,6 +132,9 @@ def given_orders(orders: ArrayLike) -> Policy:
     """Place these orders (S, T): column t at the end of period t, where period 0 is before the first.
 
     They are taken as they are, whatever the review period, packs and least order: what was ordered was ordered.
+
+    >>> given_orders([[4.0, 0.0, 3.0]]).rows(1, 3).levels.tolist()
+    [[[4.0, 0.0, 3.0]]]
     """
     return Policy(reorder_point=0.0, order_up_to=0.0, orders=orders)
 
@@ -150,7 +170,11 @@ def wanted(position: float, reorder_point: float, order_up_to: float, order_quan
 
 @core
 def least_order(pack_size: float, moq: float) -> float:
-    """Return the smallest order there can be: whole packs, at least one unit and the least order."""
+    """Return the smallest order there can be: whole packs, at least one unit and the least order.
+
+    >>> least_order(6.0, 10.0), least_order(1.0, 0.0), least_order(0.0, 2.5)
+    (12.0, 1.0, 2.5)
+    """
     return float(np.ceil(max(moq, 1.0) / pack_size - 1e-9) * pack_size) if pack_size > 0.0 else moq
 
 

@@ -54,7 +54,13 @@ def before(score: FloatArray, heap: Ints, i: int, j: int) -> bool:
 
 @core
 def sink(score: FloatArray, heap: Ints, size: int, at: int) -> None:
-    """Let the SKU at a place of the heap sink to where it belongs."""
+    """Let the SKU at a place of the heap sink to where it belongs.
+
+    >>> score, heap = np.array([1.0, 5.0, 3.0]), np.array([0, 1, 2])
+    >>> sink(score, heap, 3, 0)
+    >>> heap.tolist()
+    [1, 0, 2]
+    """
     while True:
         child = 2 * at + 1
         if child >= size:

@@ -55,7 +55,13 @@ def knots(levels: Array, quantiles: NDArray[np.floating]) -> tuple[Array, Array]
 
 @core
 def complete(levels: Array, quantiles: NDArray[np.floating], out: Array) -> None:
-    """Complete the quantiles (Q,) of one series to knots (Q + 1,) in `out`."""
+    """Complete the quantiles (Q,) of one series to knots (Q + 1,) in `out`.
+
+    >>> out = np.empty(3)
+    >>> complete(np.array([0.1, 0.2]), np.array([5.0, 6.0]), out)
+    >>> out.tolist()
+    [3.0, 5.0, 6.0]
+    """
     top = quantiles[0]
     for i in range(levels.size):
         top = max(top, quantiles[i])
@@ -72,7 +78,12 @@ def _complete_all(levels: Array, quantiles: Array, out: Array) -> None:
 
 @core
 def tail_scale(levels: Array, values: Array) -> float:
-    """Scale b of the exponential tail above the last knot, in units of the values."""
+    """Scale b of the exponential tail above the last knot, in units of the values.
+
+    >>> levels, values = np.array([0.0, 0.5, 0.9]), np.array([0.0, 4.0, 8.0])
+    >>> round(tail_scale(levels, values), 4)
+    2.4853
+    """
     last = levels.size - 1
     anchor = last - 1
     while anchor > 0 and 1.0 - levels[anchor - 1] <= 5.0000001 * (1.0 - levels[last]):
@@ -85,7 +96,12 @@ def tail_scale(levels: Array, values: Array) -> float:
 
 @core
 def value_at(levels: Array, values: Array, level: float) -> float:
-    """Quantile at a level in [0, 1); at 1 or above infinite where the tail has a scale."""
+    """Quantile at a level in [0, 1); at 1 or above infinite where the tail has a scale.
+
+    >>> levels, values = np.array([0.0, 0.5, 0.9]), np.array([0.0, 4.0, 8.0])
+    >>> round(value_at(levels, values, 0.7), 4)
+    6.0
+    """
     last = levels.size - 1
     if level <= 0.0:
         return float(values[0])
@@ -105,7 +121,12 @@ def value_at(levels: Array, values: Array, level: float) -> float:
 
 @core
 def cdf_at(levels: Array, values: Array, x: float) -> float:
-    """P(D <= x): the highest level whose quantile is at most x."""
+    """P(D <= x): the highest level whose quantile is at most x.
+
+    >>> levels, values = np.array([0.0, 0.5, 0.9]), np.array([0.0, 4.0, 8.0])
+    >>> round(cdf_at(levels, values, 6.0), 4)
+    0.7
+    """
     last = levels.size - 1
     if x < values[0]:
         return 0.0
@@ -123,7 +144,12 @@ def cdf_at(levels: Array, values: Array, x: float) -> float:
 
 @core
 def excess_at(levels: Array, values: Array, x: float) -> float:
-    """E[(D - x)+], the expected shortage of a stock x: integral of q(u) - x over the levels where q(u) > x."""
+    """E[(D - x)+], the expected shortage of a stock x: integral of q(u) - x over the levels where q(u) > x.
+
+    >>> levels, values = np.array([0.0, 0.5, 0.9]), np.array([0.0, 4.0, 8.0])
+    >>> round(excess_at(levels, values, 4.0), 4)
+    1.4485
+    """
     last = levels.size - 1
     scale = tail_scale(levels, values)
     rest = 1.0 - levels[last]
@@ -143,7 +169,12 @@ def excess_at(levels: Array, values: Array, x: float) -> float:
 
 @core
 def mean_of(levels: Array, values: Array) -> float:
-    """E[D] of the curve."""
+    """E[D] of the curve.
+
+    >>> levels, values = np.array([0.0, 0.5, 0.9]), np.array([0.0, 4.0, 8.0])
+    >>> round(mean_of(levels, values), 4)
+    4.4485
+    """
     last = levels.size - 1
     total = (1.0 - levels[last]) * (values[last] + tail_scale(levels, values))
     for k in range(last):
@@ -153,7 +184,12 @@ def mean_of(levels: Array, values: Array) -> float:
 
 @core
 def variance_of(levels: Array, values: Array) -> float:
-    """Variance of the curve."""
+    """Variance of the curve.
+
+    >>> levels, values = np.array([0.0, 0.5, 0.9]), np.array([0.0, 4.0, 8.0])
+    >>> round(variance_of(levels, values), 4)
+    9.4225
+    """
     last = levels.size - 1
     scale = tail_scale(levels, values)
     mean = mean_of(levels, values)
@@ -182,7 +218,11 @@ def grid_quantile(levels: Array, values: Array, level: Array) -> Array:
 
 @loop
 def grid_cdf(levels: Array, values: Array, x: Array) -> Array:
-    """P(D <= x) (S,) of S curves at a value (S,) each."""
+    """P(D <= x) (S,) of S curves at a value (S,) each.
+
+    >>> grid_cdf(np.array([0.0, 0.5, 0.9]), np.array([[0.0, 4.0, 8.0]]), np.array([6.0])).tolist()
+    [0.7]
+    """
     out = np.empty(values.shape[0])
     for s in range(values.shape[0]):
         out[s] = cdf_at(levels, values[s], x[s])
@@ -191,7 +231,11 @@ def grid_cdf(levels: Array, values: Array, x: Array) -> Array:
 
 @loop
 def grid_excess(levels: Array, values: Array, x: Array) -> Array:
-    """E[(D - x)+] (S,) of S curves, in the unit of the values; E[(x - D)+] is x - mean + this."""
+    """E[(D - x)+] (S,) of S curves, in the unit of the values; E[(x - D)+] is x - mean + this.
+
+    >>> grid_excess(np.array([0.0, 0.5, 0.9]), np.array([[0.0, 4.0, 8.0]]), np.array([4.0])).round(4).tolist()
+    [1.4485]
+    """
     out = np.empty(values.shape[0])
     for s in range(values.shape[0]):
         out[s] = excess_at(levels, values[s], x[s])
@@ -200,7 +244,11 @@ def grid_excess(levels: Array, values: Array, x: Array) -> Array:
 
 @loop
 def grid_mean(levels: Array, values: Array) -> Array:
-    """Return the means (S,) of S curves."""
+    """Return the means (S,) of S curves.
+
+    >>> grid_mean(np.array([0.0, 0.5, 0.9]), np.array([[0.0, 4.0, 8.0]])).round(4).tolist()
+    [4.4485]
+    """
     out = np.empty(values.shape[0])
     for s in range(values.shape[0]):
         out[s] = mean_of(levels, values[s])

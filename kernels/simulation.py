@@ -88,18 +88,36 @@ class Simulation:
 
     @property
     def cost(self) -> Array:
-        """Holding, shortage, ordering and waste cost of the scored periods."""
+        """Holding, shortage, ordering and waste cost of the scored periods.
+
+        >>> from fullshelf.kernels.policies import order_up_to
+        >>> run = simulate([4, 5, 3, 9], order_up_to(10), Supply(1, 9, lead_time=1), Start(on_hand=6))
+        >>> run.cost.tolist()
+        [23.0]
+        """
         return self.holding_cost + self.shortage_cost + self.order_cost + self.waste_cost
 
     @property
     def fill_rate(self) -> Array:
-        """Share of demand served in its period; NaN without demand."""
+        """Share of demand served in its period; NaN without demand.
+
+        >>> from fullshelf.kernels.policies import order_up_to
+        >>> run = simulate([4, 5, 3, 9], order_up_to(10), Supply(1, 9, lead_time=1), Start(on_hand=6))
+        >>> run.fill_rate.round(3).tolist()
+        [0.905]
+        """
         share: Array = np.divide(self.sold, self.demand, out=np.full(self.demand.shape, np.nan), where=self.demand > 0)
         return share
 
     @property
     def cycle_service(self) -> Array:
-        """Share of periods without unserved demand."""
+        """Share of periods without unserved demand.
+
+        >>> from fullshelf.kernels.policies import order_up_to
+        >>> run = simulate([4, 5, 3, 9], order_up_to(10), Supply(1, 9, lead_time=1), Start(on_hand=6))
+        >>> run.cycle_service.tolist()
+        [0.75]
+        """
         return 1.0 - self.stock_outs / self.periods
 
 

@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fullshelf.kernels.base_stock import of_periods, optimal, random_lead_time, steady_state
+from fullshelf.kernels.base_stock import of_periods, optimal, random_lead_time
 from fullshelf.kernels.disruptions import disruption_cost, with_disruptions
 from fullshelf.kernels.distributions import Demand
 from fullshelf.kernels.policies import order_up_to
 from fullshelf.kernels.simulation import Start, Supply, simulate
+from fullshelf.kernels.steady_state import steady_state
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ from fullshelf.kernels.perishables_exact import Perishable
 from fullshelf.kernels.perishables_exact import base_stock as order_up_to
 from fullshelf.kernels.perishables_exact import best_base_stock as best_perishable_level
 from fullshelf.kernels.perishables_exact import optimum as perishable_optimum
+from fullshelf.kernels.steady_state import steady_state
 
 FILE = Path(__file__).parents[2].parent / "shared" / "cases" / "inventory_cases.json"
 SLOW_STATES = 500_000
@@ -109,7 +110,7 @@ def fixed_lead_time(i: Inputs) -> Inputs:
 
 
 def long_run(i: Inputs) -> Inputs:
-    found = base_stock.steady_state(Demand.poisson(i["poisson_rate"]), i["L"], i["S"])
+    found = steady_state(Demand.poisson(i["poisson_rate"]), i["L"], i["S"])
     return {
         "EI": found.expected_leftover,
         "EB": found.expected_shortage,
