@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 TYPED  := build/typing/fullshelf
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev check format test test-all demo bench clean
+.PHONY: help setup setup-dev check format test test-all demo bench image-check clean
 
 help:           ## list the actions
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -49,6 +49,9 @@ demo: setup                      ## make a small marketplace, refresh it, say wh
 
 bench: setup-dev                 ## the benchmarks in their small size
 	$(BIN)/fullshelf bench all --size small
+
+image-check: setup               ## the steps of configs/Dockerfile in clean folders (no Docker; gigabytes)
+	$(BIN)/python tests/image_steps.py
 
 clean:                           ## remove what the actions above made, but not the environment
 	rm -rf build demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
