@@ -17,7 +17,7 @@ from pathlib import Path
 import polars as pl
 
 from fullshelf.engine.allocation import Allocation
-from fullshelf.engine.commit import replacing, write_json
+from fullshelf.engine.commit import replacing, write_json, write_parquet
 from fullshelf.engine.config import Config
 from fullshelf.engine.errors import RunError
 from fullshelf.engine.examples import history
@@ -26,6 +26,7 @@ from fullshelf.engine.identity import versions
 from fullshelf.engine.pipeline import Record, ShardJob
 from fullshelf.engine.profile import sampled, working
 from fullshelf.engine.report import ReportFacts, write_report
+from fullshelf.engine.report.survey import exceptions
 from fullshelf.engine.run_folder import TABLES, RunFolder
 
 
@@ -83,8 +84,10 @@ def complete(
     clock = time.perf_counter()
     summary["seconds"], summary["peak_memory_mb"] = seconds, peak_memory_mb()
     summary["profile"] = sampled()
+    facts = _facts(job, config, summary, sums, records)
+    write_parquet(folder.path / "exceptions.parquet", exceptions(facts.orders, facts.values))
     with replacing(folder.report) as temporary:
-        write_report(temporary, _facts(job, config, summary, sums, records))
+        write_report(temporary, facts)
     seconds["report"] = time.perf_counter() - clock
     seconds["total"] = time.perf_counter() - begun
     summary["peak_memory_mb"], summary["profile"] = peak_memory_mb(), sampled()

@@ -31,6 +31,7 @@ class OrderPlan:
     fill_rate: Array  # share of the expected demand that is served
     shadow_price: Array  # currency per unit ordered, what the limits' resources that it uses are worth
     reason: pl.Series
+    explanation: pl.DataFrame  # `explanations.COLUMNS`
 
     def __post_init__(self) -> None:
         S = len(self.policy)
@@ -41,5 +42,5 @@ class OrderPlan:
 
     def frame(self, keys: pl.DataFrame) -> pl.DataFrame:
         """Return the table `orders`: sku and location of `keys`, then the fields in the contract's order."""
-        columns = {field.name: getattr(self, field.name) for field in fields(self)}
+        columns = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "explanation"}
         return keys.select("sku", "location").with_columns(pl.Series(name, values) for name, values in columns.items())

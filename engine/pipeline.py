@@ -132,8 +132,10 @@ def commit_orders(job: ShardJob, record: Record, values: pl.DataFrame, plan: Ord
             orders = with_sentences(orders, values)
             made = ledger(orders, values, job.intake.period.start(job.intake.as_of))
             files.append(write_parquet(job.folder.part("overrides", shard), made))
-        orders = orders.filter(values["planned"])
+        explained = pl.concat([values.select("sku", "location"), plan.explanation], how="horizontal")
+        orders, explained = (frame.filter(values["planned"]) for frame in (orders, explained))
         files.append(write_parquet(job.folder.part("orders", shard), orders))
+        files.append(write_parquet(job.folder.part("explanations", shard), explained))
     record = record | {"files": files, "orders": order_totals(orders, values), "seconds": clock.seconds}
     write_json(job.folder.record("orders", shard), record)
     return record

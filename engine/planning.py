@@ -19,6 +19,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fullshelf.engine.config import PlanSettings
+from fullshelf.engine.explanations import explanations
 from fullshelf.engine.forecast import LeadTimeDemand
 from fullshelf.engine.order_plan import OrderPlan
 from fullshelf.engine.reasons import reasons
@@ -148,7 +149,12 @@ class OrderProblem:
             "shadow_price": price,
         }
         policy = pl.Series(POLICIES).gather(self.policy)
-        return OrderPlan(policy=policy, **numbers, reason=reasons(self, free, best_level, service, numbers))
+        return OrderPlan(
+            policy=policy,
+            **numbers,
+            reason=reasons(self, free, best_level, service, numbers),
+            explanation=explanations(self, free, price, quantity),
+        )
 
 
 def plan_orders(

@@ -12,7 +12,7 @@ from typing import Any
 from fullshelf.engine.commit import TEMPORARY, read_record
 from fullshelf.engine.storage import Location, Remote
 
-TABLES = ("forecasts", "lead_time_demand", "orders", "rejects")
+TABLES = ("forecasts", "lead_time_demand", "orders", "rejects", "explanations", "overrides", "override_results")
 AT_ONCE = 16  # requests to a store for the records of finished shards
 
 

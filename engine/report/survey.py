@@ -64,6 +64,13 @@ EXCEPTIONS = {
     "excess": ("excess_value", "excess_units", pl.col("excess_units") > 0),
 }
 
+EXCEPTION_COLUMNS = {
+    "kind": pl.String, "sku": pl.String, "location": pl.String, "money": pl.Float64, "units": pl.Float64,
+    "on_hand": pl.Float64, "on_order": pl.Float64, "lasts": pl.Float64, "lead_time": pl.Float64,
+    "expected_demand": pl.Float64, "order_quantity": pl.Float64, "order_up_to": pl.Float64, "fill_rate": pl.Float64,
+    "shadow_price": pl.Float64,
+}  # fmt: skip
+
 
 @dataclass(slots=True)
 class Survey:
@@ -111,6 +118,24 @@ def survey(orders: pl.LazyFrame, values: pl.LazyFrame | None, examples: int, wor
     for by, frame in found.groups.items():
         found.groups[by] = _largest(frame, "order_value")
     return found
+
+
+def exceptions(orders: pl.LazyFrame, values: pl.LazyFrame | None) -> pl.DataFrame:
+    """Return table `exceptions`: every row that qualifies, most money first; a series can stand in several kinds.
+
+    kind `late`: stock and arrivals do not last until an order placed now arrives; `short`: less than `FILL` of demand
+    is expected to be served in spite of the order; `excess`: more is there than the plan would order up to. `money` is
+    the sales at risk or what is tied up, null where no cost is known; `units` the same in units.
+    """
+    given = [] if values is None else values.collect_schema().names()
+    parts = [pl.DataFrame(schema=EXCEPTION_COLUMNS)]
+    for batch in _batches(orders, values, given):
+        for name, (by, units, which) in EXCEPTIONS.items():
+            money = pl.col(by) if "unit_cost" in given else pl.lit(None, pl.Float64)
+            found = batch.filter(which).with_columns(kind=pl.lit(name), money=money, units=pl.col(units))
+            parts.append(found.select(pl.col(c).cast(t) for c, t in EXCEPTION_COLUMNS.items()))
+    table = pl.concat(parts)
+    return table.sort("money", "units", "kind", *KEY, descending=[True, True, False, False, False], nulls_last=True)
 
 
 def _batches(orders: pl.LazyFrame, values: pl.LazyFrame | None, given: list[str]) -> Iterator[pl.DataFrame]:

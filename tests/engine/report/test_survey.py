@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from fullshelf.engine.report import survey as module
-from fullshelf.engine.report.survey import EDGES, FILL, survey
+from fullshelf.engine.report.survey import EDGES, EXCEPTION_COLUMNS, FILL, exceptions, survey
 
 
 def rows_of(facts):
@@ -51,6 +51,20 @@ def test_exceptions_are_those_of_their_definitions(facts):
         assert found.stakes[name] == pytest.approx(sum(expected.values()))
         worst = sorted(expected, key=lambda key: -expected[key])[:5]
         assert found.worst[name].select("sku", "location").rows() == worst
+
+
+def test_the_table_of_exceptions_holds_all_of_them_most_money_first(facts):
+    found, table = survey(facts.orders, facts.values, 0, 3), exceptions(facts.orders, facts.values)
+    assert table.columns == list(EXCEPTION_COLUMNS)
+    assert table["money"].is_sorted(descending=True)
+    for kind, count in found.counts.items():
+        of_kind = table.filter(pl.col("kind") == kind)
+        assert of_kind.height == count
+        assert of_kind["money"].sum() == pytest.approx(found.stakes[kind])
+        assert of_kind.select("sku", "location").rows()[:3] == found.worst[kind].select("sku", "location").rows()
+    unpriced = exceptions(facts.orders, None)
+    assert unpriced["money"].null_count() == unpriced.height
+    assert exceptions(facts.orders.head(0), facts.values).is_empty()
 
 
 def test_histograms_count_every_series_once(facts):
