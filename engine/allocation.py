@@ -31,7 +31,8 @@ SAMPLE = 20_000  # series on which the search for prices begins
 FEW = 12  # limits that are searched one by one
 SAMPLE_A_LIMIT = 20  # series on which the search begins where there are more
 CURVED = 100_000  # series from which the curvature is taken
-AROUND = 4e-3  # below the prices of many limits, where jumps of orders are looked for
+AROUND = 2e-3  # below the prices of many limits, where jumps of orders are looked for
+LAST_SWEEPS = 6  # over all limits after Newton's steps
 OFFERS = 64  # in one round of step 3, or
 OFFERS_A_LIMIT = 4
 ROUNDS = 40  # of step 3
@@ -130,7 +131,7 @@ def _prices(orders: Responder, groups: Sequence[Ints], room: Ints, amounts: Arra
         lambda some: (orders.use(full(some))[given] / ROOM).astype(np.float64),
         bent, amounts[given], ceilings[given], prices[given],
     )  # fmt: skip
-    return _search(orders, groups, room, ceilings, full(near), 1.0, 1), AROUND
+    return _search(orders, groups, room, ceilings, full(near), 1.0, LAST_SWEEPS), AROUND
 
 
 def _searched(orders: Responder, groups: Sequence[Ints], room: Ints, ceilings: Array) -> Array:

@@ -34,7 +34,7 @@ Parts = NDArray[np.object_]  # whole numbers of any size
 PARTS = 1 << 60  # of a limit's amount
 ROOM = PARTS + (PARTS >> 40)  # a limit is used up to 1e-12 of it: 50 packs of 20 fit into 1000
 CLOSE = 1e-3  # relative gap of a price at which the search ends; what is left is shared out lot by lot
-SLACK = 4e-4  # of a limit that may stay unused while others are searched; lots fill it afterwards
+SLACK = 1.5e-4  # of a limit that may stay unused while others are searched; lots fill it afterwards
 SWEEPS = 30
 
 

@@ -3,6 +3,7 @@ import polars as pl
 import pytest
 
 from fullshelf.engine.allocation import allocate
+from fullshelf.engine.claims import claims_of, limit_groups
 from fullshelf.engine.config import PlanSettings
 from fullshelf.engine.limits import Limit, read_limits
 from fullshelf.engine.planning import order_problem
@@ -193,3 +194,73 @@ def test_a_search_that_begins_on_a_sample_ends_at_the_same_prices(gamma_forecast
     for limit, used in zip(limits, sampled.used, strict=True):
         assert catalogue.use(limit, quantity) == pytest.approx(used)
         assert 0.97 * limit.amount < used <= limit.amount * (1 + 1e-9)
+
+
+def test_many_limits_are_held_used_up_and_close_to_the_dual_bound(gamma_forecast, supply_of, stock_of, monkeypatch):
+    catalogue = Catalogue(gamma_forecast, supply_of, stock_of, series=1500, packs=(1.0, 2.0))
+    rng = np.random.default_rng(1)
+    catalogue.keys = catalogue.keys.with_columns(location=pl.Series(rng.integers(0, 8, 1500)).cast(pl.String))
+    catalogue.values = pl.concat([catalogue.keys, catalogue.supply], how="horizontal")
+    free = catalogue.solve([Limit("capital", "all", 1e12)])[1]
+    scopes = ["all", *(f"location={i}" for i in range(8)), "supplier=acme", "category=food", "category=food/fresh"]
+    limits = [
+        Limit(r, s, rng.uniform(0.4, 1.1) * catalogue.use(Limit(r, s, 1), free))
+        for r in ("capital", "volume", "units")
+        for s in scopes
+    ]
+    monkeypatch.setattr("fullshelf.engine.allocation.SAMPLE_A_LIMIT", 10)
+    found, quantity, _ = catalogue.solve(limits)
+    for limit, price, used in zip(limits, found.price, found.used, strict=True):
+        assert catalogue.use(limit, quantity) <= limit.amount * (1 + 1e-9), limit
+        assert used == pytest.approx(catalogue.use(limit, quantity), rel=1e-9)
+        assert price >= 0
+    assert 3 <= (found.price > 0).sum() < len(limits)
+    assert 0 <= found.gap < 0.01
+    again = catalogue.solve(limits, count=3)
+    assert (again[1] == quantity).all()
+    assert (again[0].price == found.price).all()
+    assert again[0].regret == found.regret
+
+
+def test_claims_in_groups_are_those_of_each_limit(catalogue):
+    scopes = ["all", "location=A", "location=C", "supplier=acme", "supplier=acme/sub", "category=food",
+              "category=food/fresh", "category=foodstuff", "location=A"]  # fmt: skip
+    limits = [Limit(r, s, 1.0) for r in ("capital", "volume", "units") for s in scopes]
+    found = claims_of(limits, catalogue.values)
+    groups = limit_groups(limits)
+    assert sorted(np.concatenate(groups)) == list(range(len(limits)))
+    for g, group in enumerate(groups):
+        for j in group:
+            claim = np.where(found.limit[:, g] == j, found.claim[:, g], 0.0)
+            assert (claim == limits[j].claims(catalogue.values)).all(), limits[j]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_small_catalogue_is_shared_as_the_linear_program_shares_it(catalogue, seed):
+    optimize = pytest.importorskip("scipy.optimize")
+    rng = np.random.default_rng(seed)
+    catalogue.supply = catalogue.supply.with_columns(shelf_life=pl.lit(1.0), pack_size=pl.lit(1.0))
+    scopes = [("capital", "all"), ("volume", "location=A"), ("units", "location=B"), ("units", "all")]
+    free = catalogue.solve([Limit("capital", "all", 1e12)])[1]
+    limits = [Limit(r, s, rng.uniform(0.4, 0.8) * catalogue.use(Limit(r, s, 1), free)) for r, s in scopes]
+    found, quantity, shards = catalogue.solve(limits)
+    problem = shards[0]._problem
+    top = int(free.max())
+    # the cost of a series is convex in whole units: one variable for each unit, taken in the order of what they save
+    cost = np.array([problem.plan(quantity=np.minimum(float(q), free)).expected_cost for q in range(top + 1)])
+    gains = -np.diff(cost, axis=0)
+    units = [(i, k) for i in range(free.size) for k in range(int(free[i]))]
+    saved = np.array([gains[k, i] for i, k in units])
+    claims = np.array([limit.claims(catalogue.values) for limit in limits])
+    table = claims[:, [i for i, _ in units]]
+    room = [limit.amount for limit in limits]
+    relaxed = optimize.linprog(-saved, table, room, bounds=(0, 1))
+    whole = optimize.milp(
+        -saved, constraints=optimize.LinearConstraint(table, ub=room), integrality=1, bounds=optimize.Bounds(0, 1),
+        options={"mip_rel_gap": 1e-4, "time_limit": 20},
+    )  # fmt: skip
+    assert relaxed.status == 0
+    none = float(cost[0].sum())
+    ours = float(problem.plan(quantity=quantity).expected_cost.sum())
+    assert none + relaxed.fun - 1e-6 <= ours <= (none + whole.fun) * 1.005
+    assert ours - found.regret <= none + whole.fun + 1e-6  # the bound that is reported is one
