@@ -215,3 +215,30 @@ def test_a_verdict_waits_for_the_protection_interval_and_forgets_who_is_gone() -
     assert found["cost_without"].to_list() == [15.0, None]
     owed = judged(before, panel, backorder=True)
     assert owed["cost_without"].to_list() == [18.0, None]
+
+
+def test_a_persons_order_stands_beside_the_limits(shop: Callable[..., Config]) -> None:
+    limits = pl.DataFrame({"resource": ["units"], "scope": ["all"], "amount": [60.0]})
+    rows = {"sku": ["cup"], "location": ["north"], "quantity": [500.0], "who": ["Ann"]}
+    run = refresh(shop(rows, limits=limits))
+    orders = table(run, "orders")
+    assert of(orders, "cup", "north")["order_quantity"].item() == 500
+    others = orders.filter(~((pl.col("sku") == "cup") & (pl.col("location") == "north")))
+    assert 50 <= others["order_quantity"].sum() <= 60
+    assert run["limits"][0]["used"] <= 60
+
+
+def test_an_order_before_a_promotion_is_larger(shop: Callable[..., Config]) -> None:
+    """Every sixth week was a promotion that doubled demand; the two weeks after the as-of week are one."""
+    sales = pl.read_parquet(shop().inputs.sales[0]).with_columns(
+        promo=(((pl.col("date") - MONDAY).dt.total_days() // 7) % 6 == 0).cast(pl.Float64)
+    )
+    sales = sales.with_columns(units=pl.col("units") * (1 + pl.col("promo")))
+    keys = sales.select("sku", "location").unique()
+    ahead = [keys.with_columns(date=pl.lit(week(k)), promo=pl.lit(1.0 if k in (1, 2) else 0.0)) for k in range(1, 9)]
+    planned = pl.concat(ahead)
+    with_promo = table(refresh(shop(sales=sales, future=planned)), "orders")
+    without = table(refresh(shop(sales=sales, future=planned.with_columns(promo=pl.lit(0.0)))), "orders")
+    grown = with_promo["expected_demand"] / without["expected_demand"]
+    assert grown.min() > 1.5
+    assert (with_promo["order_quantity"] > without["order_quantity"] + 10).all()
