@@ -242,3 +242,11 @@ def test_an_order_before_a_promotion_is_larger(shop: Callable[..., Config]) -> N
     grown = with_promo["expected_demand"] / without["expected_demand"]
     assert grown.min() > 1.5
     assert (with_promo["order_quantity"] > without["order_quantity"] + 10).all()
+
+
+def test_no_order_outlives_an_item_that_ends(shop: Callable[..., Config]) -> None:
+    """Lead time and review are a week each: an order of today is for the second week after it."""
+    rows = {"sku": ["cup", "mug"], "from": [week(2), week(3)], "factor": [0.0, 0.0], "why": ["delisted", "delisted"]}
+    orders = table(refresh(shop(rows)), "orders")
+    assert orders.filter(pl.col("sku") == "cup")["order_quantity"].to_list() == [0, 0]
+    assert (orders.filter(pl.col("sku") != "cup")["order_quantity"] > 0).all()
