@@ -33,7 +33,7 @@ class Shapes:
 
 SIZES = {
     "small": Shapes(((1_000, 180), (1_000, 730), (4_000, DAYS)), ((2_000, DAYS), (6_000, DAYS))),
-    "full": Shapes(((10_000, 180), (10_000, 730), (40_000, DAYS)), ((5_000, DAYS), (50_000, DAYS), (200_000, DAYS))),
+    "full": Shapes(((10_000, 180), (10_000, 730), (100_000, DAYS)), ((5_000, DAYS), (50_000, DAYS), (200_000, DAYS))),
 }
 SHOWN = ("core s", "planned core s", "core off", "planned s", "off", "peak GiB", "memory off", "disk off")
 READING = (
@@ -82,7 +82,10 @@ def _run(work: Path, series: int, days: int, model: str, machine: Machine) -> Pa
 
 
 def part_of(night: Night, series: int, days: int, rows: int, cores: int) -> dict[str, float]:
-    """Return what a run used, by phase and by stage of its shards: core seconds and wall seconds.
+    """Return what a run used, by phase and by stage of its shards: core seconds, wall seconds, seconds of its threads.
+
+    Threads' seconds leave out the time in which all cores were taken, so that others on the machine count for little.
+    In a phase that one thread leads they are its own.
 
     Raises
     ------
@@ -98,6 +101,10 @@ def part_of(night: Night, series: int, days: int, rows: int, cores: int) -> dict
         inside = [row for row in profile if row["phase"] == phase]
         found[f"{phase} wall s"] = sum(row["wall"] for row in inside)
         found[f"{phase} core s"] = sum(row["cpu"] + row["helper_cpu"] for row in inside)
+        length = "seconds" if phase == "shards" else "wall"  # of all threads, or of the one that leads
+        found[f"{phase} thread s"] = sum(
+            row[length] * (1 - row["queued"] / max(row["seconds"], 1e-9)) for row in inside
+        )
     for stage in STAGES:
         inside = [row for row in profile if row["phase"] == "shards" and row["stage"] == stage]
         found[f"{stage} core s"] = sum(row["cpu"] + row["helper_cpu"] for row in inside)

@@ -111,8 +111,8 @@ def fit_costs(parts: Sequence[Part]) -> Costs:
     return Costs(
         core=core,
         memory=_fit(in_flight, [part["peak GiB"] for part in parts]),
-        serial={name: _serial(largest[f"{name} core s"], largest[f"{name} wall s"], cores) for name in LED},
-        busy=min(largest["shards core s"] / max(largest["shards wall s"] * cores, 1e-9), 1.0),
+        serial={name: _serial(largest[f"{name} core s"], largest[f"{name} thread s"], cores) for name in LED},
+        busy=min(largest["shards core s"] / max(largest["shards thread s"], 1e-9), 1.0),
         start=float(np.median([part["start s"] for part in parts])),
         start_core=float(np.median([part["start core s"] for part in parts])),
         rows_per_period=largest["rows"] / (largest["series"] * largest["days"]),

@@ -33,6 +33,9 @@ def part(series: int, days: int, cores: int = 2) -> Part:
     wall = {"split": core["split"] / cores, "shards": found["shards core s"] / cores / 0.8}
     wall |= {"allocate": core["allocate"] / cores, "report": core["report"]}
     found |= {f"{name} wall s": seconds for name, seconds in wall.items()}
+    found |= {f"{name} thread s": seconds for name, seconds in wall.items()} | {
+        "shards thread s": wall["shards"] * cores
+    }
     found |= {"start s": 2.0, "start core s": 1.5, "total s": 2.0 + sum(wall.values()), "peak GiB": 0.3 + 1e-6 * series}
     return Part(found | {"sales MB": 2e-6 * rows, "cache MB": 3e-6 * rows, "run MB": 5e-4 * series})
 
@@ -89,12 +92,21 @@ def test_two_shapes_are_too_few():
 
 def test_a_part_adds_up_what_the_run_was_sampled_to_use():
     def row(phase: str, stage: str) -> dict:
-        return {"phase": phase, "stage": stage, "wall": 1.0, "cpu": 0.5, "helper_cpu": 0.25}
+        return {
+            "phase": phase,
+            "stage": stage,
+            "wall": 1.0,
+            "seconds": 2.0,
+            "queued": 0.5,
+            "cpu": 0.5,
+            "helper_cpu": 0.25,
+        }
 
     profile = [row("split", "split"), row("shards", "read"), row("shards", "plan"), row("allocate", "plan")]
     night = Night("x", Finished(0, 9.0, 1 << 30, 5.0, ""), {"profile": profile, "counts": {"shards": 3}})
     found = part_of(night, 10, 365, 100, 2)
     assert (found["shards wall s"], found["shards core s"], found["plan core s"]) == (2.0, 1.5, 0.75)
+    assert found["shards thread s"] == 3.0  # what was spent in the queue for a core is the machine's, not the job's
     assert (found["start s"], found["start core s"]) == (5.0, 2.0)
     with pytest.raises(RuntimeError, match="not sampled"):
         part_of(Night("x", night.process, {"counts": {"shards": 3}}), 10, 365, 100, 2)
