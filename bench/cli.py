@@ -37,6 +37,50 @@ SizeOption = Annotated[Size, typer.Option(help="how much is measured")]
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="write the JSON line to a file too")]
 Series = Annotated[int | None, typer.Option(min=1, help="number of series; default by --size")]
 Work = Annotated[Path | None, typer.Option(help="folder for data and runs; default: one that is removed")]
+
+
+@app.command()
+def faults(
+    size: SizeOption = Size.SMALL,
+    seed: Annotated[int, typer.Option(min=0, help="of the faults and of the marketplace")] = 5,
+    work: Annotated[Path | None, typer.Option(help="folder for data and runs; default: one that is removed")] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Refresh on a Ray cluster under fire: killed actors, nodes, drivers, hung shards, damaged files, a full disk."""
+    from fullshelf.bench.faults import ROUNDS, measure_faults
+
+    with tempfile.TemporaryDirectory(prefix="fullshelf-bench-") as scratch:
+        _run(
+            lambda machine, limits, say: measure_faults(
+                machine, limits, work or Path(scratch), ROUNDS[size], seed, say=say
+            ),
+            size,
+            json_file,
+            packages=("ray",),
+        )
+
+
+@app.command()
+def scaling(
+    size: SizeOption = Size.SMALL,
+    series: Series = None,
+    work: Annotated[Path | None, typer.Option(help="folder for data and runs; default: one that is removed")] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Measure what the Ray executor costs beside the local one, the driver's shards per second, and the scheduler."""
+    from fullshelf.bench.scaling import SERIES, measure_scaling
+
+    with tempfile.TemporaryDirectory(prefix="fullshelf-bench-") as scratch:
+        _run(
+            lambda machine, limits, say: measure_scaling(
+                machine, limits, work or Path(scratch), series or SERIES[size], say=say
+            ),
+            size,
+            json_file,
+            packages=("ray",),
+        )
+
+
 SharedData = Annotated[Path, typer.Option(help="folder with data/, scenarios/ and tools/: real sales and their judge")]
 SHARED = Path("../shared")
 
@@ -141,6 +185,15 @@ def kernels(
         json_file,
         packages=("stockpyl", "inventorize", "scipy"),
     )
+
+
+@app.command()
+def limits(size: SizeOption = Size.SMALL, series: Series = None, json_file: JsonFile = None) -> None:
+    """Share out 1,500 limits over a catalogue: seconds, and the distance to the dual bound."""
+    from fullshelf.bench.limits import SERIES, measure_limits
+
+    sizes = (series,) if series else SERIES[size]
+    _run(lambda machine, ceiling, say: measure_limits(machine, ceiling, sizes, say=say), size, json_file)
 
 
 @app.command()

@@ -27,6 +27,7 @@ def nodes(count: int) -> Iterator[Any]:
     """
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    os.environ.setdefault("RAY_agent_register_timeout_ms", "120000")  # a busy machine takes longer than Ray's 15 s
     Path("/tmp/ray").mkdir(exist_ok=True)  # Ray notes the address of the newest cluster there
     cluster, folder = _head()
     try:

@@ -1,0 +1,219 @@
+"""`fullshelf bench faults`: a refresh on a Ray cluster under fire; what comes out must be what comes out in peace.
+
+Four nodes with made-up GPUs on this machine. From a seed: actors are killed and frozen, nodes torn out, drivers killed,
+cached shards damaged, the disk filled. A run that ends with an error is called again after doing what its message says,
+as a person would. Each round's tables are compared with those of the local executor by sha256, so no row is missing,
+none is there twice, and no number differs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fullshelf.bench.machine import Limits, Machine
+from fullshelf.bench.ray_nodes import NODE, actor_processes, nodes
+from fullshelf.bench.result import OURS, Report, Row
+from fullshelf.bench.timing import once
+from fullshelf.engine.simulate import simulate_marketplace
+
+SEED = 5
+NODES = 4
+SERIES, PERIODS, SHARDS = 1200, 200, 48
+KINDS = ("kill an actor", "freeze an actor", "tear out a node", "kill the driver", "damage a cached shard")
+FULL_DISK = "fill the disk"
+ROUNDS = {"small": 1, "full": 9}
+IN_A_ROUND = 6
+CALLS = 30  # of one round, before it counts as one that does not end
+PATIENCE = 600.0  # seconds for one call
+TABLES = ("forecasts", "lead_time_demand", "orders", "rejects")
+
+READING = (
+    "A fault counts when it was done to a run at work. Freezing is SIGSTOP; a node's processes are killed, and another "
+    "node joins; a damaged shard has its last 64 bytes overwritten. seconds are those of all calls of a round together."
+)
+
+
+def faults_of(seed: int, rounds: int, disk: bool) -> list[list[str]]:
+    """Return the faults of each round: every kind as often as any other, in an order that the seed decides.
+
+    Examples
+    --------
+    >>> [len(faults) for faults in faults_of(5, 2, disk=True)]
+    [6, 6]
+    """
+    dice, kinds = random.Random(seed), [*KINDS, *([FULL_DISK] if disk else [])]
+    drawn: list[str] = []
+    while len(drawn) < rounds * IN_A_ROUND:
+        drawn += dice.sample(kinds, len(kinds))
+    cut = [drawn[at : at + IN_A_ROUND] for at in range(0, rounds * IN_A_ROUND, IN_A_ROUND)]
+    return [sorted(faults, key=lambda kind: kind != FULL_DISK) for faults in cut]  # the disk is small from the start
+
+
+def measure_faults(
+    machine: Machine, limits: Limits, work: Path, rounds: int, seed: int = SEED, say: Callable[[str], None] = print
+) -> Report:
+    """Run the campaign under `work`.
+
+    Raises
+    ------
+    RuntimeError
+        If a round's tables differ from the peaceful run's, or a round does not end.
+    """
+    say("the peaceful run, on the local executor")
+    market = simulate_marketplace(SERIES, PERIODS, work / "market", seed=seed, overwrite=True)
+    peaceful = {limited: _Round(market.folder, work / f"peace-{limited}", limited) for limited in (False, True)}
+    expected = {}
+    for limited, run in peaceful.items():
+        code, text = run.call(None)
+        if code != 0:
+            raise RuntimeError(f"the peaceful run failed with exit code {code}: {text}")
+        expected[limited] = run.tables()
+    rows, done = list[Row](), Counter[str]()
+    with nodes(NODES) as cluster:
+        for number, faults in enumerate(faults_of(seed, rounds, os.getuid() == 0)):
+            limited = number % 2 == 0
+            run = _Round(market.folder, work / f"round-{number}", limited)
+            say(f"round {number + 1} of {rounds}: {', '.join(faults)}")
+            begun = time.perf_counter()
+            felt = _under_fire(run, cluster, faults, random.Random(seed * 1000 + number), say)
+            seconds = time.perf_counter() - begun
+            if run.tables() != expected[limited]:
+                raise RuntimeError(f"round {number + 1}: the tables under {run.output} differ from the peaceful run's")
+            done.update(felt)
+            note = ", ".join(f"{kind} {count}" for kind, count in sorted(Counter(felt).items()))
+            what = "with limits" if limited else "without limits"
+            size = f"{SERIES:,} series, {SHARDS} shards, {what}"
+            rows.append(Row(f"round {number + 1}", OURS, size, SHARDS, "shards", once(seconds), NODES, {}, note))
+            shutil.rmtree(run.output, ignore_errors=True)
+    figures = {"faults": float(done.total()), "rounds with the same bytes": float(len(rows))}
+    return Report("faults", machine, limits, tuple(rows), {"faults": seed}, (READING,), figures | dict(done))
+
+
+class _Round:
+    """One run in a folder of its own."""
+
+    def __init__(self, market: Path, output: Path, limited: bool) -> None:
+        self.output = output
+        plan = yaml.safe_load((market / "fullshelf.yaml").read_text(encoding="utf-8"))
+        if not limited:
+            del plan["inputs"]["limits"]
+        plan |= {"output": str(output / "runs"), "run": {"shards": SHARDS, "gpus_per_actor": 1}}
+        output.mkdir(parents=True, exist_ok=True)
+        self.configuration = market / f"{output.name}.yaml"
+        self.configuration.write_text(yaml.safe_dump(plan), encoding="utf-8")
+
+    def start(self, address: str | None) -> subprocess.Popen[str]:
+        words = [sys.executable, "-m", "fullshelf.engine", "refresh", str(self.configuration), "--quiet"]
+        words += [] if address is None else ["--address", address]
+        return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+    def call(self, address: str | None) -> tuple[int, str]:
+        """Run to the end."""
+        process = self.start(address)
+        _, text = process.communicate(timeout=PATIENCE)
+        return process.returncode, text
+
+    def records(self) -> list[Path]:
+        return list(self.output.glob("runs/*/_shards/*.json"))
+
+    def open_shards(self) -> list[Path]:
+        """Return the cached shards that are not done yet."""
+        done = {int(file.name[:5]) for file in self.records()}
+        files = sorted(self.output.glob("runs/.cache/sales-*/*/shard-*.parquet"))
+        return [file for file in files if int(file.stem.removeprefix("shard-")) not in done]
+
+    def tables(self) -> dict[str, str]:
+        folder = (self.output / "runs" / "current").resolve()
+        files = (file for name in TABLES for file in sorted((folder / name).iterdir()))
+        return {str(f.relative_to(folder)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
+
+
+def _under_fire(
+    run: _Round, cluster: Any, faults: list[str], dice: random.Random, say: Callable[[str], None]
+) -> list[str]:
+    """Call the refresh until it is complete, with faults meanwhile; return those that hit it."""
+    todo, felt = list(faults), list[str]()
+    with _disk(run.output, small=FULL_DISK in todo) as grow:
+        for _ in range(CALLS):
+            process, begun = run.start(cluster.address), time.monotonic()
+            while process.poll() is None:
+                if time.monotonic() - begun > PATIENCE:
+                    process.kill()
+                    raise RuntimeError(f"a call did not end within {PATIENCE:.0f} s: {run.configuration}")
+                time.sleep(dice.uniform(0.1, 0.8))
+                if todo and todo[0] != FULL_DISK and run.records() and _strike(todo[0], run, cluster, process, dice):
+                    felt.append(todo.pop(0))
+            text = process.communicate()[1]
+            if process.returncode == 0:
+                return felt
+            if "disk is full" in text:
+                grow()
+                felt.append(todo.pop(0) if todo and todo[0] == FULL_DISK else FULL_DISK)
+            elif damaged := re.search(r"(\S+): a shard file is damaged", text):
+                shutil.rmtree(damaged[1], ignore_errors=True)  # what the message tells a person to do
+            elif process.returncode != -9:
+                raise RuntimeError(f"exit code {process.returncode}: {text}")
+            say(f"… called again after exit code {process.returncode}")
+    raise RuntimeError(f"{run.configuration}: not complete after {CALLS} calls")
+
+
+def _strike(kind: str, run: _Round, cluster: Any, driver: subprocess.Popen[str], dice: random.Random) -> bool:
+    """Do a fault, if there is something to do it to."""
+    if kind == "kill the driver":
+        driver.kill()
+        return True
+    if kind == "damage a cached shard":
+        if not (files := run.open_shards()):
+            return False
+        with files[-1].open("r+b") as file:
+            file.seek(-64, os.SEEK_END)
+            file.write(b"\0" * 64)
+        return True
+    if kind == "tear out a node":
+        if not actor_processes():
+            return False
+        cluster.remove_node(dice.choice(sorted(cluster.worker_nodes, key=lambda n: n.unique_id)), allow_graceful=False)
+        cluster.add_node(**NODE)
+        return True
+    if not (actors := actor_processes()):
+        return False
+    actor = dice.choice(actors)
+    actor.kill() if kind == "kill an actor" else actor.suspend()
+    return True
+
+
+def _grow(folder: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,size=1g", str(folder)], check=True)
+
+
+@contextmanager
+def _disk(folder: Path, small: bool) -> Iterator[Callable[[], None]]:
+    """Put a disk under the folder that is too small at first; give what makes it large."""
+    if not small:
+        yield lambda: None
+        return
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1500k", "none", str(folder)], check=True)
+    try:
+        yield partial(_grow, folder)
+        kept = folder.with_name(f"{folder.name}-kept")
+        shutil.copytree(folder, kept, symlinks=True)
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+    for file in kept.iterdir():
+        shutil.move(file, folder / file.name)
+    kept.rmdir()
