@@ -16,7 +16,8 @@ from fullshelf.engine.errors import RunError
 from fullshelf.engine.identity import versions
 from fullshelf.engine.models.catalogue import load_model
 from fullshelf.engine.pipeline import ShardJob
-from fullshelf.engine.storage import Location
+from fullshelf.engine.publish import publish
+from fullshelf.engine.storage import Location, Remote
 from fullshelf.engine.stored_rows import StoredRows, store_rows
 
 __all__ = ["JobFile", "open_job", "save_job"]
@@ -69,6 +70,8 @@ def save_job(
         stock=stored.get("stock"),
         skus=stored.get("skus"),
     )
+    if isinstance(work, Remote):
+        thin = publish(thin, work / "split", shards, check)
     values = {f.name: getattr(job, f.name) for f in fields(job) if f.name not in ("intake", "model")}
     model = (forecast.model, forecast.levels, season, job.model.fingerprint)
     content = pickle.dumps({"intake": thin, "model": model, "job": values, "versions": versions()}, protocol=5)
