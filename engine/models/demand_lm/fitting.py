@@ -64,7 +64,7 @@ def fit_model(
 
 def processes() -> PartialState:
     """Return the processes that share the steps, found by the environment that their launcher set."""
-    return PartialState(cpu=not torch.cuda.is_available())  # without the word it takes each of several CPUs for the only
+    return PartialState(cpu=not torch.cuda.is_available())  # else each of several CPUs is alone
 
 
 def _prior_plan(settings: FitSettings) -> Plan:
