@@ -88,14 +88,18 @@ def actors() -> list[psutil.Process]:
 
 
 def meanwhile(shop: Any, deed: Callable[[], None]) -> threading.Thread:
-    """Do something as soon as the first shard is committed."""
+    """Do something as soon as another shard is committed."""
+
+    def records() -> int:
+        return len(list(shop.runs.glob("*/_shards/*.json")))
 
     def wait() -> None:
-        deadline = time.monotonic() + 120
-        while not list(shop.runs.glob("*/_shards/*.json")) and time.monotonic() < deadline:
+        deadline = time.monotonic() + 60
+        while records() == before and time.monotonic() < deadline:
             time.sleep(0.02)
         deed()
 
+    before = records()
     thread = threading.Thread(target=wait)
     thread.start()
     return thread
