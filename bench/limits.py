@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import cast
 
 import numpy as np
 import polars as pl
@@ -59,12 +60,13 @@ def measure_limits(
         say(f"{series:,} series: {len(given):,} limits")
         with ThreadPoolExecutor(machine.threads) as pool:
             start = time.perf_counter()
-            orders = list(pool.map(lambda shard: ShardOrders(*shard, given), problems))  # noqa: B023
-            together = Counted(Together(orders, pool.map))
+            orders = list(pool.map(lambda shard: ShardOrders(shard[0], shard[1], given), problems))  # noqa: B023
+            counted = Counted(Together(orders, pool.map))
+            together = cast(Responder, counted)
             prepared = time.perf_counter() - start
             found = allocate(together, given)
             seconds = time.perf_counter() - start
-        rows.append(_row(found, series, seconds, prepared, together.questions, machine.threads))
+        rows.append(_row(found, series, seconds, prepared, counted.questions, machine.threads))
     return Report("limits", machine, limits, tuple(rows), {"catalogue": SEED}, (HOW,))
 
 

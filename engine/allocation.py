@@ -87,7 +87,7 @@ def _fill(orders: Responder, groups: Sequence[Ints], room: Ints) -> Ints:
     """Let the jumps through and hand out what is left; return the parts (J,) used."""
     shares = largest_shares(orders.mixed_use, groups, room.tolist(), room.size)
     orders.fix(shares)
-    used = orders.mixed_use(shares).astype(np.int64)
+    used: Ints = orders.mixed_use(shares).astype(np.int64)
     left, count = np.append(room - used, 4 * PARTS), max(OFFERS, OFFERS_A_LIMIT * room.size)
     for _ in range(ROUNDS):
         offers = orders.offers(left[:-1], count)
@@ -100,7 +100,8 @@ def _fill(orders: Responder, groups: Sequence[Ints], room: Ints) -> Ints:
         if not taken:
             break
         orders.accept(offers.place[taken])
-    return room - left[:-1]
+    spent: Ints = room - left[:-1]
+    return spent
 
 
 def _prices(orders: Responder, groups: Sequence[Ints], room: Ints, amounts: Array) -> tuple[Array, float]:

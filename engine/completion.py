@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import resource
@@ -74,6 +75,7 @@ def complete(
         "periods_without_sales": job.intake.as_of - job.intake.newest,
         "without_stock_row": sum(record["unknown_stock"] for record in records),
         "limits": [] if shared_out is None else _limits(shared_out),
+        "allocation": None if shared_out is None else _allocation(shared_out),
         "quarantined": {str(shard): error for shard, error in quarantined.items()},
         "completed": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -174,6 +176,12 @@ def _limits(shared_out: Allocation) -> list[Record]:
         asdict(limit) | {"wanted": float(wanted), "used": float(used), "shadow_price": float(price)}
         for limit, wanted, used, price in rows
     ]
+
+
+def _allocation(shared_out: Allocation) -> Record:
+    """Say how far the sharing of the limits is from the dual bound, currency; the gap is a share of the bound."""
+    gap = None if math.isnan(shared_out.gap) else shared_out.gap
+    return {"cost": shared_out.cost, "bound": shared_out.cost - shared_out.regret, "gap": gap}
 
 
 def _sum(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:

@@ -152,7 +152,8 @@ class ShardOrders:
         rows = np.concatenate(users)
         quantity = self._orders(prices, rows)
         group = int(self._group_of[limits[0]])
-        return self._sum(rows, quantity, group)[limits]
+        used: Parts = self._sum(rows, quantity, group)[limits]
+        return used
 
     def curvature(self, prices: Array, scale: Array, share: float) -> Ints:
         """Return how use falls with scaled prices (J, J), see `price_newton`, of a share of the hashes."""
@@ -167,7 +168,8 @@ class ShardOrders:
         )
         total = np.zeros((self._amount.size, self._amount.size), dtype=np.int64)
         add_curvature(self._limit, self._claim, np.append(scale, 0.0), rows, slope, total)
-        return total[:-1, :-1]
+        inner: Ints = total[:-1, :-1]
+        return inner
 
     def settle(self, low: Array, high: Array) -> None:
         """Remember the orders at both prices."""
@@ -180,7 +182,8 @@ class ShardOrders:
     def mixed_use(self, shares: Array) -> Parts:
         """Return the parts (J,) used where series order at low prices in all their limits' shares (J,) of hashes."""
         rows = self._within(shares)
-        return self._base + self._sum(rows, self._low[rows]) - self._sum(rows, self._high[rows])
+        used: Parts = self._base + self._sum(rows, self._low[rows]) - self._sum(rows, self._high[rows])
+        return used
 
     def fix(self, shares: Array) -> None:
         """Take those shares."""
@@ -267,7 +270,8 @@ class ShardOrders:
     def _within(self, shares: Array) -> Ints:
         """Return the series whose jump is inside the shares of all limits that they use."""
         least = np.append(shares, 1.0)[self._limit[self._jumps]].min(axis=1, initial=1.0)
-        return self._jumps[self._rank[self._jumps] < least]
+        inside: Ints = self._jumps[self._rank[self._jumps] < least]
+        return inside
 
     def _use_of(self, quantity: Array) -> Parts:
         return self._sum(np.arange(self.series), quantity)
@@ -276,7 +280,8 @@ class ShardOrders:
         """Return the parts (J,) of all limits, or of those of one group, that orders use."""
         high, low = np.zeros(self._amount.size, dtype=np.int64), np.zeros(self._amount.size, dtype=np.int64)
         add_use(self._limit, self._claim, self._amount, rows, quantity, group, high, low)
-        return (high[:-1].astype(object) << 32) + low[:-1].astype(object)
+        used: Parts = (high[:-1].astype(object) << 32) + low[:-1].astype(object)
+        return used
 
 
 class Together:

@@ -44,6 +44,8 @@ def print_summary(console: Console, summary: dict[str, Any]) -> None:
             f"{limit['resource']} of {escape(limit['scope'])}: {limit['used']:,.2f} of {limit['amount']:,.2f} used, "
             f"shadow price {limit['shadow_price']:.4g}",
         )
+    if (gap := (summary.get("allocation") or {}).get("gap")) is not None:
+        table.add_row("limits", f"shared out within {gap:.3%} of the least expected cost that there can be")
     if unused := sum(r["rows"] for r in summary["rejected"] if r["table"] == "limits"):
         table.add_row("limit", f"[yellow]{unused:,} rejected, so they do not hold: see rejects, correct, refresh again")
     if summary["returns"]["rows"]:

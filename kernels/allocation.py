@@ -30,6 +30,7 @@ __all__ = [
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Parts = NDArray[np.object_]  # whole numbers of any size
+Uses = Sequence[int] | Parts
 
 PARTS = 1 << 60  # of a limit's amount
 ROOM = PARTS + (PARTS >> 40)  # a limit is used up to 1e-12 of it: 50 packs of 20 fit into 1000
@@ -64,7 +65,7 @@ def exact_sum(parts: Ints) -> int:
 
 
 def shadow_prices(
-    use_of: Callable[[Ints, Array], Sequence[int]],
+    use_of: Callable[[Ints, Array], Uses],
     groups: Sequence[Ints],
     room: Sequence[int],
     ceilings: Array,
@@ -123,7 +124,7 @@ def shadow_prices(
 
 
 def _search_together(
-    use_of: Callable[[Ints, Array], Sequence[int]],
+    use_of: Callable[[Ints, Array], Uses],
     group: Ints,
     prices: Array,
     room: Sequence[int],
@@ -217,7 +218,7 @@ def price_search(guess: float, room: int, ceiling: float, slack: float = 0.0) ->
 
 
 def largest_shares(
-    use_of: Callable[[Array], Sequence[int]], groups: Sequence[Ints], room: Sequence[int], J: int, halvings: int = 10
+    use_of: Callable[[Array], Uses], groups: Sequence[Ints], room: Sequence[int], J: int, halvings: int = 10
 ) -> Array:
     """Return shares (J,) of series' jumps that fit into every limit: as large as they can be, one group after another.
 
