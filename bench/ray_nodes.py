@@ -29,12 +29,15 @@ def nodes(count: int) -> Iterator[Any]:
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     os.environ.setdefault("RAY_agent_register_timeout_ms", "120000")  # a busy machine takes longer than Ray's 15 s
     Path("/tmp/ray").mkdir(exist_ok=True)  # Ray notes the address of the newest cluster there
+    import ray
+
     cluster, folder = _head()
     try:
         for _ in range(count - 1):
             _patiently(lambda: cluster.add_node(**NODE), lambda: None)
         yield cluster
     finally:
+        ray.shutdown()  # where this process has connected to it
         cluster.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
 

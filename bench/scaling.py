@@ -66,8 +66,9 @@ def measure_scaling(
         for name in ("local", "ray"):
             say(f"refresh: {name}")
             plan["output"], plan["run"]["executor"] = str(work / name), name
-            (work / f"{name}.yaml").write_text(yaml.safe_dump(plan), encoding="utf-8")
-            config = load_config(work / f"{name}.yaml")
+            configuration = market.folder / f"{name}.yaml"
+            configuration.write_text(yaml.safe_dump(plan), encoding="utf-8")
+            config = load_config(configuration)
             executor: Executor = LocalExecutor(WORKERS)
             if name == "ray":
                 with RayExecutor(config) as there:
