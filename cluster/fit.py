@@ -66,17 +66,18 @@ def _trainer(config: Config, folder: Path, resume: bool) -> TorchTrainer:
     settings, there = config.run, ray.cluster_resources().get("GPU", 0.0)
     gpus = settings.gpus_per_actor if settings.gpus_per_actor is not None else min(1.0, there)
     resources = {"CPU": settings.cores_per_actor} | ({"GPU": gpus} if gpus else {})
+    scaling: dict[str, Any] = {  # its type follows RAY_TRAIN_V2_ENABLED
+        "num_workers": settings.actors or max(1, int(there / gpus) if gpus else 1),
+        "use_gpu": gpus > 0,
+        "resources_per_worker": resources,
+        "accelerator_type": settings.accelerator,
+        "label_selector": dict(settings.labels) or None,
+    }
     return TorchTrainer(
         _one_process,
         train_loop_config={"config": config, "resume": resume, "stop": str(folder / STOP)},
         torch_config=TorchConfig(backend="nccl" if gpus else "gloo"),
-        scaling_config=ScalingConfig(
-            num_workers=settings.actors or max(1, int(there / gpus) if gpus else 1),
-            use_gpu=gpus > 0,
-            resources_per_worker=resources,
-            accelerator_type=settings.accelerator,
-            label_selector=dict(settings.labels) or None,
-        ),
+        scaling_config=ScalingConfig(**scaling),
         run_config=RunConfig(name=NOTES, storage_path=str(folder)),
     )
 

@@ -126,9 +126,7 @@ def train(
         Called after each look at the held-back windows with the averaged weights in the model; True ends the run.
     """
     AcceleratorState._reset_state()  # a process may train twice, each time with a precision of its own
-    accelerator = Accelerator(
-        cpu=not torch.cuda.is_available(), mixed_precision=plan.mixed_precision or _precision()
-    )
+    accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision=plan.mixed_precision or _precision())
     model.get_input_embeddings().requires_grad_(False)  # read by nobody; loading weights thawed it
     optimizer = torch.optim.AdamW(_groups(model, plan), lr=plan.learning_rate, betas=(0.9, 0.98), eps=1e-8)
     folder.mkdir(parents=True, exist_ok=True)
