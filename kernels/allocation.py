@@ -20,6 +20,7 @@ __all__ = [
     "PARTS",
     "ROOM",
     "SLACK",
+    "SWEEPS",
     "exact_sum",
     "in_parts",
     "largest_shares",

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from fullshelf.kernels.compile import core, loop
 from fullshelf.kernels.quantile_grid import cdf_at, excess_at, value_at
 
-__all__ = ["best_quantity", "cost_at", "lots_of", "newsvendor_grid", "slope_at"]
+__all__ = ["CERTAIN", "best_quantity", "cost_at", "lots_of", "newsvendor_grid", "slope_at"]
 
 Array = NDArray[np.float64]
 
