@@ -79,6 +79,7 @@ class DemandLM(PreTrainedModel):
         backbone = config.backbone_config()
         d, levels = int(backbone.hidden_size), list(config.levels or ())
         self.backbone = AutoModel.from_config(backbone, attn_implementation="sdpa")
+        self.backbone.get_input_embeddings().requires_grad_(False)
         self.kind = nn.Embedding(len(PERIODS), d)
         self.tense = nn.Embedding(2, d)  # past, ahead
         self.series_in = nn.Linear(SERIES_FEATURES, d)
