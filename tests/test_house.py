@@ -1,6 +1,7 @@
 """The walls of the house: who may import whom, and the names that must not collide."""
 
 import ast
+import functools
 import importlib
 import subprocess
 import sys
@@ -78,19 +79,24 @@ def test_the_packages_that_are_installed_are_those_that_exist() -> None:
     assert listed == found
 
 
+@functools.cache
+def names_taken() -> dict[str, set[str]]:
+    """Return what the modules of the house import from each module."""
+    taken: dict[str, set[str]] = {}
+    for _, file in MODULES:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                taken.setdefault(node.module, set()).update(alias.name for alias in node.names)
+    return taken
+
+
 KERNELS = sorted((ROOT / "kernels").glob("[!_]*.py"))
 
 
 @pytest.mark.parametrize("file", KERNELS, ids=lambda file: file.stem)
 def test_a_kernel_module_exports_what_others_use_and_only_what_it_has(file: Path) -> None:
     module = importlib.import_module(f"fullshelf.kernels.{file.stem}")
-    used = {
-        alias.name
-        for folder, other in MODULES
-        for node in ast.walk(ast.parse(other.read_text()))
-        if isinstance(node, ast.ImportFrom) and node.module == module.__name__
-        for alias in node.names
-    }
+    used = names_taken().get(module.__name__, set())
     exported = module.__all__
     assert exported
     assert used - {"Array"} <= set(exported), f"not in __all__: {sorted(used - set(exported))}"
