@@ -9,7 +9,8 @@ import hashlib
 import math
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache as once
@@ -39,7 +40,7 @@ from fullshelf.engine.tables import LIMITS, ORDINARY_COVARIATES, Table, table_of
 from fullshelf.engine.watch import Watch
 from fullshelf.kernels.panel import NEVER
 
-__all__ = ["default_shards", "prepare"]
+__all__ = ["Preparation", "default_shards", "prepare", "preparing"]
 
 SHARD_ROWS = 1 << 20  # at most, by default
 MOST_SHARDS = 65536
@@ -73,7 +74,88 @@ class _Input:
         )
 
 
-@working("split")
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """Inputs whose sales are split: what names a run is known, the other tables have not been read yet."""
+
+    fingerprint: str  # sha256, hex, over the content of every input file and how it is read
+    as_of: int  # number of the last known period
+    shards: int
+    config: Config
+    cache: Path
+    inputs: Mapping[str, _Input]
+    store: SalesStore
+    watch: Watch
+
+    @working("split")
+    def settle(self) -> Intake:
+        """Read and check the other tables.
+
+        Raises
+        ------
+        UsageError
+            If a table cannot be used.
+        RunError
+            If the disk is full, or a file changed while it was read.
+        """
+        intake = _settle(self)
+        for given in self.inputs.values():
+            check_unchanged(given.files, given.known)
+        _remove_others(self.cache, intake)
+        return intake
+
+
+@contextmanager
+def preparing(
+    config: Config,
+    cache: Path,
+    progress: Progress | None = None,
+    stop: Callable[[], None] | None = None,
+    today: date | None = None,
+) -> Iterator[Preparation]:
+    """Find the inputs, split the sales that are new, and hold the cache meanwhile; see `prepare`."""
+    watch = Watch(progress or _silent, stop or _go_on, config.run.threads or len(os.sched_getaffinity(0)))
+    found = _find(config)
+    with disk_errors(cache), only_one(cache / "intake.lock", f"{cache}: another preparation of inputs"):
+        with working("split"):
+            begun = _begin(config, cache, found, watch, today)
+        yield begun
+
+
+def _find(config: Config) -> dict[str, tuple[Table, list[SourceFile], dict[str, str]]]:
+    """Return of each configured table what it should be, its files, and its renamed columns."""
+    tables = {name: table_of(name, dict.fromkeys(config.covariates)) for name in config.inputs.given()}
+    files = {name: find_files(name, paths) for name, paths in config.inputs.given().items()}
+    return {name: (table, files[name], _renames(config, table)) for name, table in tables.items()}
+
+
+def _begin(
+    config: Config,
+    cache: Path,
+    found: Mapping[str, tuple[Table, list[SourceFile], dict[str, str]]],
+    watch: Watch,
+    today: date | None,
+) -> Preparation:
+    _remove(cache.glob(f"{TEMPORARY}*"))
+    memory = Fingerprints(cache / "fingerprints.json")
+    known = memory.of([file for _, files, _ in found.values() for file in files], watch)
+    inputs = {
+        name: _Input(table, files, rename, [known[file.path] for file in files])
+        for name, (table, files, rename) in found.items()
+    }
+    store = _split_sales(config, cache, inputs["sales"], watch)
+    return Preparation(
+        fingerprint=combine([inputs[name].fingerprint() for name in sorted(inputs)]),
+        as_of=_as_of(config, store, today),
+        shards=store.shards,
+        config=config,
+        cache=cache,
+        inputs=inputs,
+        store=store,
+        watch=watch,
+    )
+
+
 def prepare(
     config: Config,
     cache: Path,
@@ -101,25 +183,8 @@ def prepare(
     RunError
         If the disk is full, another process prepares in the same folder, or a file changes while it is read.
     """
-    watch = Watch(progress or _silent, stop or _go_on, config.run.threads or len(os.sched_getaffinity(0)))
-    tables = {name: table_of(name, dict.fromkeys(config.covariates)) for name in config.inputs.given()}
-    files = {name: find_files(name, paths) for name, paths in config.inputs.given().items()}
-    renames = {name: _renames(config, table) for name, table in tables.items()}
-    with disk_errors(cache), only_one(cache / "intake.lock", f"{cache}: another preparation of inputs"):
-        _remove(cache.glob(f"{TEMPORARY}*"))
-        memory = Fingerprints(cache / "fingerprints.json")
-        known = memory.of([file for some in files.values() for file in some], watch)
-        inputs = {
-            name: _Input(tables[name], files[name], renames[name], [known[file.path] for file in files[name]])
-            for name in tables
-        }
-        store = _split_sales(config, cache, inputs["sales"], watch)
-        as_of = _as_of(config, store, today)
-        intake = _settle(config, cache, inputs, store, as_of, watch)
-        for given in inputs.values():
-            check_unchanged(given.files, given.known)
-        _remove_others(cache, intake)
-    return intake
+    with preparing(config, cache, progress, stop, today) as begun:
+        return begun.settle()
 
 
 def default_shards(rows: int) -> int:
@@ -177,16 +242,15 @@ def _days(store: SalesStore) -> set[int]:
     return {day.day for generation in store.generations for file in generation.live_files() for day in file.days}
 
 
-def _settle(
-    config: Config, cache: Path, inputs: Mapping[str, _Input], store: SalesStore, as_of: int, watch: Watch
-) -> Intake:
+def _settle(begun: Preparation) -> Intake:
     """Check the other tables against the series that have sales, and collect the rejects."""
+    config, cache, inputs = begun.config, begun.cache, begun.inputs
+    store, as_of, watch, fingerprint = begun.store, begun.as_of, begun.watch, begun.fingerprint
     period = Period(config.period)
     parts = tuple(Part(generation.shards, generation.alive) for generation in store.generations)
     series = all_live_keys(parts, period, as_of)
     known = Series(series, lambda: all_live_keys(parts, period, int(NEVER) - 1))
     small = {name: _small(config, inputs[name], known, watch) for name in SMALL if name in inputs}
-    fingerprint = combine([inputs[name].fingerprint() for name in sorted(inputs)])
     settled = combine([_code(), fingerprint, store.folder.name, period, str(as_of)])[:16]
     future = None
     if "future" in inputs:

@@ -14,7 +14,7 @@ from fullshelf.engine.config import Config
 from fullshelf.engine.errors import ConfigError, RunError, UsageError
 from fullshelf.engine.executor import Executor, LocalExecutor
 from fullshelf.engine.identity import run_id
-from fullshelf.engine.intake import Intake, prepare
+from fullshelf.engine.intake import Intake, preparing
 from fullshelf.engine.lease import holding
 from fullshelf.engine.limits import read_limits
 from fullshelf.engine.models.catalogue import load_model
@@ -86,14 +86,15 @@ def _refresh(
 ) -> dict[str, Any]:
     begun = time.perf_counter()
     model = load_model(config.forecast.model, config.forecast.levels, config.season)
-    intake = prepare(config, cache, progress, stop.check)
+    with preparing(config, cache, progress, stop.check) as inputs:
+        name = run_id(config, inputs.fingerprint, model.fingerprint, inputs.shards, inputs.as_of)
+        folder = RunFolder(runs / name)
+        done = folder.read_summary()
+        if done is not None and not done["quarantined"]:
+            _switch_if_newer(runs, name, done)
+            return done | {"folder": str(folder.path), "already": True}
+        intake = inputs.settle()
     seconds, shared_out = {"split": time.perf_counter() - begun}, None
-    name = run_id(config, intake.fingerprint, model.fingerprint, intake.shards, intake.as_of)
-    folder = RunFolder(runs / name)
-    done = folder.read_summary()
-    if done is not None and not done["quarantined"]:
-        _switch_if_newer(runs, name, done)
-        return done | {"folder": str(folder.path), "already": True}
     previous = _previous(runs, name, intake)
     horizon = max(config.forecast.horizon or config.period.horizon, periods_needed(intake.supply_terms))
     limits = () if intake.limits is None else tuple(read_limits(intake.limits))

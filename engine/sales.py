@@ -44,7 +44,7 @@ class SalesStore:
     """The generations of one way to read the sales, in one folder."""
 
     def __init__(self, folder: Path, table: Table, rename: Mapping[str, str], shards: int) -> None:
-        self.folder, self.table, self._rename, self._shards = folder, table, rename, shards
+        self.folder, self.table, self._rename, self.shards = folder, table, rename, shards
         self.generations: list[Generation] = []
 
     def open(self, file: SourceFile) -> Scan:
@@ -85,7 +85,7 @@ class SalesStore:
         scans = [self.open(file) for file, _ in files]
         values = value_names(self.table, {name for scan in scans for name in scan.dtypes})
         with building(self.folder) as temporary:
-            splitter = Splitter(temporary, self._shards, values, watch.threads, watch.stop)
+            splitter = Splitter(temporary, self.shards, values, watch.threads, watch.stop)
             try:
                 found, done = [], 0
                 for number, (scan, (file, known)) in enumerate(zip(scans, files, strict=True)):
@@ -117,7 +117,7 @@ class SalesStore:
         found = set().union(*(generation.shards.values for generation in generations))
         values = value_names(self.table, found)
         with building(self.folder) as temporary:
-            splitter = Splitter(temporary, self._shards, values, watch.threads, watch.stop)
+            splitter = Splitter(temporary, self.shards, values, watch.threads, watch.stop)
             files: list[SplitFile] = []
             try:
                 numbers = []
@@ -128,10 +128,10 @@ class SalesStore:
                         if alive:
                             files.append(_with_rejects(file, generation.folder, temporary, len(files)))
                     numbers.append(places)
-                for shard in range(self._shards):
+                for shard in range(self.shards):
                     for generation, places in zip(generations, numbers, strict=True):
                         pass_on(splitter, generation.shards, shard, values, places)
-                    watch.progress("merge", shard + 1, self._shards)
+                    watch.progress("merge", shard + 1, self.shards)
                 shards = splitter.finish(lambda done, of: watch.progress("sort", done, of))
             finally:
                 splitter.close()
