@@ -76,7 +76,7 @@ def contents(store: SalesStore, period: Period = Period.DAY, last: int | None = 
     """Everything in the panels, as bytes."""
     last = period.number_of(DAY + timedelta(45)) if last is None else last
     out = []
-    for shard in range(store._shards):
+    for shard in range(store.shards):
         panel = read_panel(parts(store), shard, ("price",), period, last)
         assert live_keys(parts(store), shard, period, last).equals(panel.keys)
         arrays = (panel.units, panel.observed, panel.covariates, panel.offsets)
