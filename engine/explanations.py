@@ -31,11 +31,14 @@ COLUMNS = {
     "decided_by": "costs, cycle service, fill rate, or person",
     "promised": "the cycle service or fill rate that is promised; null: none",
     "shadow_price": "currency per unit ordered, for the limits that it uses",
+    "limit": "the limit that asks most of it; null: no limit binds",
     "limit_cost": "currency: shadow price of all units ordered",
 }
 
 
-def explanations(problem: OrderProblem, free: Array, price: Array, quantity: Array) -> pl.DataFrame:
+def explanations(
+    problem: OrderProblem, free: Array, price: Array, quantity: Array, limit: pl.Series | None = None
+) -> pl.DataFrame:
     """Return `COLUMNS` for each of S series.
 
     Parameters
@@ -46,6 +49,8 @@ def explanations(problem: OrderProblem, free: Array, price: Array, quantity: Arr
         (S,) shadow price, currency per unit ordered.
     quantity
         (S,) the order, units.
+    limit
+        (S,) name of the limit whose price weighs most; null or None: none.
     """
     terms, position = problem.terms, problem.position.inventory_position
     best = np.where(problem.underage - price > 0, free, np.minimum(free, 0.0))
@@ -84,6 +89,7 @@ def explanations(problem: OrderProblem, free: Array, price: Array, quantity: Arr
             "decided_by": np.select([by_hand, by_fill, promised], ["person", "fill rate", "cycle service"], "costs"),
             "promised": pl.Series(promise, dtype=pl.Float64).fill_nan(None),
             "shadow_price": price,
+            "limit": pl.Series([None] * quantity.size, dtype=pl.String) if limit is None else limit,
             "limit_cost": price * quantity,
         }
     )

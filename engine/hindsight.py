@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from fullshelf.engine.panel import Panel
 
 WQL_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+SURPRISES = ("surprise", "sold", "foreseen")
 IN_STOCK = 1 - 1e-6  # float32 shares just below 1 are rounding, not a stock-out
 
 
@@ -102,6 +103,46 @@ def compare(previous: pl.DataFrame, panel: Panel, run: str = "") -> pl.DataFrame
     )
 
 
+def surprises(previous: pl.DataFrame | None, panel: Panel) -> pl.DataFrame:
+    """Tell which of S series left the range that an earlier run forecast, by how much; null where they stayed inside.
+
+    A row for each series: surprise (units above the highest quantile, less those below the lowest, added up over the
+    periods since), sold and foreseen (units in those periods). Of periods that were not in stock throughout only what
+    was sold above the highest quantile counts.
+
+    Parameters
+    ----------
+    previous
+        As in `compare`; None: there is no such run.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> from fullshelf.engine.calendar import Period
+    >>> panel = Panel(
+    ...     pl.DataFrame({"sku": ["tea"], "location": ["all"]}), np.float32([3, 9]), np.float32([1, 1]),
+    ...     np.zeros((2, 0), np.float32), (), np.array([0, 2]), Period.DAY, Period.DAY.number_of(date(2024, 5, 2)))
+    >>> before = pl.DataFrame({
+    ...     "sku": ["tea"], "location": ["all"], "date": [date(2024, 5, 2)], "step": [1], "mean": [4.0],
+    ...     "q0.05": [2.0], "q0.95": [6.0]})
+    >>> surprises(before, panel).row(0)
+    (3.0, 9.0, 4.0)
+    """
+    S = panel.series
+    columns: dict[str, NDArray[np.float64]] = {name: np.zeros(S) for name in SURPRISES}
+    if previous is not None and not previous.is_empty():
+        rows = _known(previous, panel)
+        levels = sorted((c for c in rows.columns if c.startswith("q")), key=lambda name: float(name[1:]))
+        at, series = rows["position"].to_numpy(), rows["series"].to_numpy()
+        sold = panel.units[at].astype(np.float64)
+        above = np.maximum(sold - rows[levels[-1]].to_numpy(), 0.0)
+        below = np.where(panel.observed[at] >= IN_STOCK, np.maximum(rows[levels[0]].to_numpy() - sold, 0.0), 0.0)
+        for name, values in zip(SURPRISES, (above - below, sold, rows["mean"].to_numpy()), strict=True):
+            columns[name] = np.bincount(series, weights=values, minlength=S).astype(np.float64)
+    outside = pl.Series(columns["surprise"] != 0)
+    return pl.DataFrame(columns).select(pl.when(outside).then(pl.col(name)).alias(name) for name in SURPRISES)
+
+
 def accuracy(sums: pl.DataFrame) -> Accuracy:
     """Turn sums of `compare`, of any number of shards, steps and runs, into measures."""
     total = sums.select(pl.exclude("run", "step").sum()).row(0, named=True)
@@ -126,7 +167,8 @@ def accuracy(sums: pl.DataFrame) -> Accuracy:
 
 def _known(previous: pl.DataFrame, panel: Panel) -> pl.DataFrame:
     """Keep the rows whose demand the panel holds and add `position`, where in `panel.units` it stands."""
-    series = panel.keys.select("sku", "location", first=pl.Series(panel.offsets[:-1]), end=pl.Series(panel.offsets[1:]))
+    places = {"first": pl.Series(panel.offsets[:-1]), "end": pl.Series(panel.offsets[1:])}
+    series = panel.keys.select("sku", "location", series=pl.int_range(pl.len()), **places)
     rows = previous.join(series, on=["sku", "location"], how="inner", maintain_order="left")
     back = panel.last - panel.period.number("date").cast(pl.Int64)
     rows = rows.with_columns(position=pl.col("end") - 1 - back)

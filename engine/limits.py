@@ -19,6 +19,18 @@ class Limit:
     scope: str  # all, or location=X, supplier=X, category=X
     amount: float  # per order round: currency, m³, units
 
+    @property
+    def name(self) -> str:
+        """Resource and scope, as a person says them.
+
+        Examples
+        --------
+        >>> Limit("capital", "all", 100.0).name, Limit("volume", "location=Berlin", 9.0).name
+        ('capital', 'volume of location Berlin')
+        """
+        field, _, value = self.scope.partition("=")
+        return f"{self.resource} of {field} {value}" if value else self.resource
+
     def claims(self, values: pl.DataFrame) -> Array:
         """Return what one unit of each series uses (S,); 0 outside the scope or where it is not known.
 

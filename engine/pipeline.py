@@ -32,6 +32,7 @@ from fullshelf.engine.protection import protect
 from fullshelf.engine.run_folder import RunFolder
 from fullshelf.engine.service_targets import targets_of_shard
 from fullshelf.engine.shard_orders import ShardOrders
+from fullshelf.engine.stock_position import overdue
 from fullshelf.engine.storage import Location, read_back
 
 Record = dict[str, Any]  # what is kept of a finished shard: files with rows and sha256, counts, sums, seconds
@@ -72,6 +73,7 @@ def run_shard(job: ShardJob, shard: int) -> Record:
     clock = Clock()
     with clock.stage("read"):
         given = job.intake.read(shard, job.horizon)
+        since = _forecast_before(job, shard, given)
     with clock.stage("forecast"):
         alone = forecast = job.model.forecast(given.panel, job.horizon, given.ahead)
         if given.overrides is not None:
@@ -80,7 +82,7 @@ def run_shard(job: ShardJob, shard: int) -> Record:
         demand = protect(forecast, given.supply, given.panel)
     with clock.stage("plan"):
         targets = targets_of_shard(job.plan.service, given.panel, given.supply, given.skus)
-        values = with_overrides(_values(given), given, alone, targets, job.plan)
+        values = with_overrides(_values(given, since), given, alone, targets, job.plan)
     with clock.stage("write"):
         part = job.folder.part
         files = [
@@ -97,7 +99,7 @@ def run_shard(job: ShardJob, shard: int) -> Record:
         "files": files,
         "counts": {table: (c.read, c.used, c.rejected) for table, c in given.counts.items()},
         "unknown_stock": int((given.supply["planned"] & ~given.stock["known"]).sum()),
-        "hindsight": _hindsight(job, shard, given),
+        "hindsight": _hindsight(job, given, since),
         "seconds": clock.seconds,
     }
     with clock.stage("plan"):
@@ -141,15 +143,16 @@ def commit_orders(job: ShardJob, record: Record, values: pl.DataFrame, plan: Ord
     return record
 
 
-def _values(given: ShardInput) -> pl.DataFrame:
-    """Costs, terms and stock of each series: what limits claim and the report tells."""
+def _values(given: ShardInput, since: pl.DataFrame | None) -> pl.DataFrame:
+    """Costs, terms and stock of each series, and how it surprised: what limits claim and the report tells."""
     supply = given.supply.select(
         "unit_cost", "unit_price", "holding_cost", "shortage_cost", "lead_time", "review_period", "volume", "supplier",
         "planned",
     )  # fmt: skip
-    stock = given.stock.select("on_hand", "on_order", "backorders")
+    stock = given.stock.select("on_hand", "on_order", "backorders", overdue=overdue(given.stock))
     skus = given.skus.select("title", "category")
-    return pl.concat([given.panel.keys.select("sku", "location"), supply, stock, skus], how="horizontal")
+    surprised = hindsight.surprises(since, given.panel)
+    return pl.concat([given.panel.keys.select("sku", "location"), supply, stock, skus, surprised], how="horizontal")
 
 
 def order_totals(orders: pl.DataFrame, values: pl.DataFrame) -> dict[str, float]:
@@ -184,14 +187,20 @@ def _table(file: Location) -> pl.DataFrame:
         return pl.read_parquet(str(file), glob=False)
 
 
-def _hindsight(job: ShardJob, shard: int, given: ShardInput) -> list[dict[str, Any]]:
-    """Compare what the last run forecast for the periods since then with what came true."""
+def _forecast_before(job: ShardJob, shard: int, given: ShardInput) -> pl.DataFrame | None:
+    """Return what the last run forecast for the periods since then; None where there is no such run."""
     if job.previous is None:
-        return []
+        return None
     file = RunFolder(job.previous).part("forecasts", shard)
     if not file.exists():
-        return []
+        return None
     today = given.panel.period.start(given.panel.last)
     with read_back(file):
-        since = pl.scan_parquet(str(file), glob=False).filter(pl.col("date") <= today).collect()
+        return pl.scan_parquet(str(file), glob=False).filter(pl.col("date") <= today).collect()
+
+
+def _hindsight(job: ShardJob, given: ShardInput, since: pl.DataFrame | None) -> list[dict[str, Any]]:
+    """Compare what the last run forecast for the periods since then with what came true."""
+    if job.previous is None or since is None:
+        return []
     return hindsight.compare(since, given.panel, job.previous.name).to_dicts()

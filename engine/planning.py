@@ -110,8 +110,10 @@ class OrderProblem:
         quantity = np.where(np.isnan(self.fixed[rows]), quantity, self.fixed[rows])
         return free, np.where(self.terms.planned[rows], quantity, 0.0)
 
-    def plan(self, price: Array | None = None, quantity: Array | None = None) -> OrderPlan:
-        """Return the plan at a price (S,) per unit ordered, or with given quantities (S,)."""
+    def plan(
+        self, price: Array | None = None, quantity: Array | None = None, limit: pl.Series | None = None
+    ) -> OrderPlan:
+        """Return the plan at a price (S,) per unit ordered, which `limit` asks, or with given quantities (S,)."""
         S = len(self.need)
         price = np.zeros(S) if price is None else price
         free, best = self.orders(price)
@@ -152,8 +154,8 @@ class OrderProblem:
         return OrderPlan(
             policy=policy,
             **numbers,
-            reason=reasons(self, free, best_level, service, numbers),
-            explanation=explanations(self, free, price, quantity),
+            reason=reasons(self, free, best_level, service, numbers, limit),
+            explanation=explanations(self, free, price, quantity, limit),
         )
 
 

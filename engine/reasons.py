@@ -16,8 +16,9 @@ Array = NDArray[np.float64]
 
 
 def reasons(
-    problem: OrderProblem, free: Array, level: Array, service: Array, numbers: Mapping[str, Array]
-) -> pl.Series:
+    problem: OrderProblem, free: Array, level: Array, service: Array, numbers: Mapping[str, Array],
+    limit: pl.Series | None = None,
+) -> pl.Series:  # fmt: skip
     """Return one sentence or two for each of S series.
 
     Parameters
@@ -32,6 +33,8 @@ def reasons(
         (S,) share of cycles without a stock-out at that level.
     numbers
         The columns of the order plan.
+    limit
+        (S,) name of the limit whose price weighs most; null or None: not known.
     """
     terms, position = problem.terms, problem.position
     lead = problem.periods - problem.review
@@ -59,6 +62,7 @@ def reasons(
             "known": problem.reported,
             "lot": problem.policy == 2,
             "earns": problem.underage > 0,
+            "limit": pl.Series([None] * free.size, dtype=pl.String) if limit is None else limit,
         }
     )
     there = pl.concat_str(
@@ -121,7 +125,8 @@ def reasons(
         said(pl.col("life") > 0, ", shelf life {} periods", pl.col("life")),
         said(
             pl.col("shadow_price") > 0,
-            ". A limit binds: each unit must earn {} more",
+            ". {} binds: each unit must earn {} more",
+            pl.coalesce(pl.format("The limit on {}", "limit"), pl.lit("A limit")),
             pl.col("shadow_price").round(4).cast(pl.String),
         ),
         pl.lit("."),

@@ -235,7 +235,7 @@ class ShardOrders:
 
     def plan(self) -> OrderPlan:
         """Return the plan with the allocated quantities."""
-        return self._problem.plan(self._unit_prices(), self.quantity)
+        return self._problem.plan(self._unit_prices(), self.quantity, self._dearest())
 
     def _by_limit(self) -> list[Ints]:
         """Return the series that use each limit, in the order of their hashes."""
@@ -255,6 +255,17 @@ class ShardOrders:
         out = np.empty(self.series)
         unit_prices(self._limit, self._claim, self._prices, np.arange(self.series), out)
         return out
+
+    def _dearest(self) -> pl.Series:
+        """Name the limit (S,) at which each series pays most for a unit; null: no price."""
+        paid = self._prices[self._limit] * self._claim
+        if not paid.size:
+            return pl.Series([None] * self.series, dtype=pl.String)
+        most = paid.argmax(axis=1)
+        every = np.arange(self.series)
+        chosen = np.where(paid[every, most] > 0, self._limit[every, most], len(self._limits))
+        names = pl.Series([*(limit.name for limit in self._limits), None], dtype=pl.String)
+        return names.gather(chosen)
 
     def _paid(self, prices: Array, rows: Ints) -> Array:
         paid = np.empty(rows.size)

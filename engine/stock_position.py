@@ -64,3 +64,9 @@ def stock_position(stock: pl.DataFrame, lead: NDArray[np.int64]) -> StockPositio
         steps=np.maximum(step[order].astype(np.int64), 1),
         units=units[order].astype(np.float64),
     )
+
+
+def overdue(stock: pl.DataFrame) -> pl.Series:
+    """Return the units (S,) whose arrival was due by the end of the as-of period."""
+    late = pl.when(pl.element().struct.field("step") <= 0).then(pl.element().struct.field("units"))
+    return stock.select(pl.col("arrivals").list.eval(late).list.sum().fill_null(0.0).alias("overdue")).to_series()

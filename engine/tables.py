@@ -117,10 +117,8 @@ def _rules(column: Column, dtype: pl.DataType) -> list[Rule]:
 
 
 _STEP, _UNITS = pl.element().struct.field("step"), pl.element().struct.field("units")
-_SOUND_ARRIVAL = (_STEP >= 1) & (_STEP.floor() == _STEP) & (_STEP < 1e6) & (_UNITS >= 0) & (_UNITS <= 1e12)
-_ARRIVALS_SENTENCE = (
-    "arrivals is not a list of {step, units} with whole steps from 1 on and units that are not negative"
-)
+_SOUND_ARRIVAL = (_STEP.abs() < 1e6) & (_STEP.floor() == _STEP) & (_UNITS >= 0) & (_UNITS <= 1e12)  # up to 0: overdue
+_ARRIVALS_SENTENCE = "arrivals is not a list of {step, units} with whole steps and units that are not negative"
 
 _SKU = Column("sku", "the item", "text", required=True)
 _LOCATION = Column("location", "where it is stocked", "text")
@@ -231,7 +229,11 @@ STOCK = Table(
         Column("on_hand", "units on the shelf", required=True, sign="not negative"),
         Column("on_order", "units ordered, not arrived", default=0.0, sign="not negative"),
         Column("backorders", "units owed to customers", default=0.0, sign="not negative"),
-        Column("arrivals", "list of {step, units}: what arrives at the start of period as-of + step", "arrivals"),
+        Column(
+            "arrivals",
+            "list of {step, units}: what arrives at the start of period as-of + step, overdue up to 0",
+            "arrivals",
+        ),
     ),
     key=("sku", "location"),
 )

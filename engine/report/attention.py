@@ -66,6 +66,30 @@ KINDS = {
             ("lasts", "lasts, {period}s", False),
         ),
     ),
+    "overdue": _Kind(
+        "Overdue deliveries",
+        "sales at risk",
+        "units overdue",
+        "These deliveries should have arrived; the orders count on them for the next period. Ask the supplier, and if "
+        "they will not come, take them out of the stock table: then they are ordered anew.",
+        (
+            ("on_hand", "stock now", False),
+            ("on_order", "on its way", True),
+            ("expected_demand", "demand", True),
+        ),
+    ),
+    "surprise": _Kind(
+        "Sold otherwise than any quantile of the last forecast",
+        "unforeseen",
+        "units outside",
+        "More was sold since the last run than the highest quantile, or less than the lowest. Look for a reason that "
+        "the sales table does not tell: a promotion, a competitor, a wrong price, a gap in the data.",
+        (
+            ("sold", "sold", False),
+            ("foreseen", "forecast", False),
+            ("on_hand", "stock now", True),
+        ),
+    ),
 }
 
 

@@ -21,6 +21,10 @@ VALUE_COLUMNS = {
     "on_hand": pl.Float64,
     "on_order": pl.Float64,
     "backorders": pl.Float64,
+    "overdue": pl.Float64,
+    "surprise": pl.Float64,
+    "sold": pl.Float64,
+    "foreseen": pl.Float64,
     "lead_time": pl.Float64,
     "review_period": pl.Float64,
     "title": pl.String,
@@ -62,13 +66,15 @@ EXCEPTIONS = {
         (pl.col("expected_shortage") > 0) & (pl.col("fill_rate") < FILL) & ~(pl.col("late_units") > 0).fill_null(False),
     ),
     "excess": ("excess_value", "excess_units", pl.col("excess_units") > 0),
+    "overdue": ("overdue_value", "overdue", pl.col("overdue") > 0),
+    "surprise": ("surprise_value", "surprise_units", pl.col("surprise_units") > 0),
 }
 
 EXCEPTION_COLUMNS = {
     "kind": pl.String, "sku": pl.String, "location": pl.String, "money": pl.Float64, "units": pl.Float64,
     "on_hand": pl.Float64, "on_order": pl.Float64, "lasts": pl.Float64, "lead_time": pl.Float64,
     "expected_demand": pl.Float64, "order_quantity": pl.Float64, "order_up_to": pl.Float64, "fill_rate": pl.Float64,
-    "shadow_price": pl.Float64,
+    "shadow_price": pl.Float64, "sold": pl.Float64, "foreseen": pl.Float64,
 }  # fmt: skip
 
 
@@ -124,8 +130,10 @@ def exceptions(orders: pl.LazyFrame, values: pl.LazyFrame | None) -> pl.DataFram
     """Return table `exceptions`: every row that qualifies, most money first; a series can stand in several kinds.
 
     kind `late`: stock and arrivals do not last until an order placed now arrives; `short`: less than `FILL` of demand
-    is expected to be served in spite of the order; `excess`: more is there than the plan would order up to. `money` is
-    the sales at risk or what is tied up, null where no cost is known; `units` the same in units.
+    is expected to be served in spite of the order; `excess`: more is there than the plan would order up to; `overdue`:
+    arrivals that should have come by now and that the plan counts on; `surprise`: more or less was sold since the last
+    run than its highest or lowest quantile. `money` is the sales at risk, what is tied up, or what the surprise was
+    worth, null where no cost is known; `units` the same in units.
     """
     given = [] if values is None else values.collect_schema().names()
     parts = [pl.DataFrame(schema=EXCEPTION_COLUMNS)]
@@ -181,7 +189,13 @@ def _derived(priced: bool) -> list[dict[str, pl.Expr]]:
             "slowness": -c("expected_demand"),
             "margin": c("order_up_to") / c("expected_demand"),
             "limit_value": c("shadow_price") * c("cost"),
+            "surprise_units": c("surprise").abs(),
+            "surprise_value": pl.when(c("surprise") > 0)
+            .then(c("surprise") * c("worth"))
+            .otherwise(-c("surprise") * c("cost")),
+            "relied": (c("expected_demand") - c("position") + c("overdue")).clip(lower_bound=0.0),
         },
+        {"overdue_value": pl.min_horizontal("overdue", "relied") * c("worth")},
         {"late_value": c("late_units") * c("worth"), "excess_value": c("excess_units") * c("cost")},
     ]
 

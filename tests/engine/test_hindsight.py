@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fullshelf.engine.calendar import Period
-from fullshelf.engine.hindsight import accuracy, compare
+from fullshelf.engine.hindsight import accuracy, compare, surprises
 from fullshelf.engine.panel import Panel
 
 LEVELS = (0.05, 0.1, 0.5, 0.9, 0.95)
@@ -165,6 +165,33 @@ def test_forecasts_without_a_median_have_no_wape():
     got = accuracy(compare(make_forecasts(panel, horizon=1, since=1).drop("q0.5"), panel))
     assert got.wape is None
     assert got.wql is not None
+
+
+def foreseen(panel: Panel, low: float, mean: float, high: float, since: int) -> pl.DataFrame:
+    days = [panel.period.start(panel.last - since + step) for step in range(1, since + 1)]
+    return panel.keys.join(
+        pl.DataFrame({"date": days, "step": range(1, since + 1), "mean": mean, "q0.95": high, "q0.05": low}),
+        how="cross",
+    )
+
+
+def test_a_surprise_is_what_was_sold_outside_the_range_of_quantiles():
+    panel = make_panel([[4, 9, 4], [4, 0, 1], [3, 5, 4], [9, 1, 9]])
+    found = surprises(foreseen(panel, 2, 4, 6, since=2), panel)
+    assert found["surprise"].to_list() == [3, -3, None, 2]  # the last: three more, one less
+    assert found["sold"].to_list() == [13, 1, None, 10]
+    assert found["foreseen"].to_list() == [8, 8, None, 8]
+
+
+def test_a_stock_out_is_no_surprise_but_more_than_the_range_is():
+    panel = make_panel([[4, 0], [4, 8]], observed=[[1, 0.5], [1, 0.5]])
+    assert surprises(foreseen(panel, 2, 4, 6, since=1), panel)["surprise"].to_list() == [None, 2]
+
+
+def test_without_an_earlier_run_nobody_is_surprised():
+    panel = make_panel([[4, 9], [1, 1]])
+    for before in (None, foreseen(panel, 2, 4, 6, since=0)):
+        assert surprises(before, panel).null_count().row(0) == (2, 2, 2)
 
 
 @pytest.mark.shared

@@ -107,7 +107,7 @@ def bad_cells() -> Iterator[tuple[str, str, dict[str, Any], str | None]]:
     for units, value in ((-1.0, "-1.0"), (NAN, "null"), (INF, "null")):
         text = f'{{"step":1,"units":{value}}}'
         yield "stock", "arrivals_unreadable", {"arrivals": [{"step": 1, "units": units}]}, text
-    yield "stock", "arrivals_unreadable", {"arrivals": [{"step": 0, "units": 1.0}]}, '{"step":0,"units":1.0}'
+    yield "stock", "arrivals_unreadable", {"arrivals": [{"step": 10**6, "units": 1.0}]}, '{"step":1000000,"units":1.0}'
     yield "supply", "interval_too_long", {"lead_time": 1000.0, "lead_time_sd": 9.0}, "1000.0"
     yield "supply", "interval_too_long", {"lead_time": 1024.0}, "1024.0"
     yield "supply", "unit_cost_missing", {"unit_cost": None, "holding_cost": None}, None

@@ -106,6 +106,20 @@ def test_one_limit_is_held_and_nearly_used_up(catalogue, share):
     plan = shards[0].plan()
     assert (plan.order_quantity == quantity).all()
     assert plan.shadow_price == pytest.approx(found.price[0] * catalogue.supply["unit_cost"].to_numpy())
+    assert set(plan.explanation["limit"]) == {"capital"}
+    assert all("The limit on capital binds: each unit must earn" in reason for reason in plan.reason)
+
+
+def test_the_limit_that_asks_most_of_a_series_is_named(catalogue):
+    everything = catalogue.solve([Limit("capital", "all", 1e9)])[1]
+    amount = 0.4 * catalogue.use(Limit("units", "location=A", 1), everything)
+    limits = [Limit("capital", "all", 1e9), Limit("units", "location=A", amount)]
+    _, _, shards = catalogue.solve(limits)
+    plan, there = shards[0].plan(), catalogue.values["location"].to_numpy() == "A"
+    named = plan.explanation["limit"].to_numpy()
+    assert set(named[there]) == {"units of location A"}
+    assert set(named[~there]) == {None}
+    assert all("The limit on units of location A binds" in reason for reason in plan.reason.filter(pl.Series(there)))
 
 
 def test_where_every_order_stands_for_itself_the_allocation_is_all_but_the_cheapest_there_is(catalogue):

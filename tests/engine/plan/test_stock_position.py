@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fullshelf.engine.stock_position import stock_position
+from fullshelf.engine.stock_position import overdue, stock_position
 
 
 def test_dated_arrivals_win_over_their_sum_and_are_sorted(stock_of):
@@ -24,6 +24,12 @@ def test_overdue_arrivals_are_expected_next(stock_of):
     position = stock_position(stock_of(1, arrivals=[[(-3, 5), (0, 2)]]), np.array([2]))
     assert position.steps.tolist() == [1, 1]
     assert position.on_order.tolist() == [7]
+
+
+def test_what_should_have_come_by_now_is_counted(stock_of):
+    stock = stock_of(3, arrivals=[[(-3, 5), (0, 2), (1, 9)], [(2, 4)], []])
+    assert overdue(stock).to_list() == [7, 0, 0]
+    assert overdue(stock_of(0)).len() == 0
 
 
 def test_sums_do_not_depend_on_neighbours(stock_of):

@@ -80,6 +80,7 @@ def make_facts(
     short = (lost + np.maximum(total - before - stock, 0)).mean(0)
     left = np.maximum(stock - total + before, 0).mean(0)
     demand = total.mean(0)
+    surprise = np.where(np.arange(series) % 7 == 3, np.where(np.arange(series) % 2, 1.0, -1.0), np.nan)
     sold_out = (sales >= np.quantile(sales, 0.97, axis=1, keepdims=True)) & (rng.random(sales.shape) < 0.5)
 
     by_level = {f"q{q:g}": np.quantile(draws, q, axis=0) for q in LEVELS}
@@ -128,6 +129,10 @@ def make_facts(
             on_hand=pl.Series(on_hand),
             on_order=pl.Series(on_order),
             backorders=pl.lit(0.0),
+            overdue=pl.Series(np.where(np.arange(series) % 9 == 0, on_order, 0.0)),
+            surprise=pl.Series(surprise).fill_nan(None),
+            sold=pl.Series(np.where(np.isnan(surprise), np.nan, sales[:, -1])).fill_nan(None),
+            foreseen=pl.Series(np.where(np.isnan(surprise), np.nan, rate[:, past - 1])).fill_nan(None),
             title=pl.Series(
                 [PRODUCTS[c][i % len(PRODUCTS[c])] for i in range(series) for c in [_category(i)]], dtype=pl.String
             ),

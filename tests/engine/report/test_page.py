@@ -109,7 +109,7 @@ def test_what_is_not_there_is_said_in_words(facts_of):
         orders=facts.orders.with_columns(
             order_quantity=pl.lit(0.0), fill_rate=pl.lit(0.99), shadow_price=pl.lit(0.0), order_up_to=pl.lit(1e9)
         ),
-        values=facts.values.with_columns(on_hand=pl.lit(1e6)),
+        values=facts.values.with_columns(on_hand=pl.lit(1e6), overdue=pl.lit(0.0), surprise=None),
         rejects=facts.rejects.head(0),
         hindsight=facts.hindsight.head(0),
         limits=facts.limits.with_columns(shadow_price=pl.lit(0.0)),

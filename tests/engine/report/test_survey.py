@@ -35,7 +35,7 @@ def test_totals_are_those_of_adding_row_by_row(facts):
 
 def test_exceptions_are_those_of_their_definitions(facts):
     found = survey(facts.orders, facts.values, 0, 5)
-    late, short, excess = {}, {}, {}
+    late, short, excess, overdue, surprise = {}, {}, {}, {}, {}
     for r in rows_of(facts):
         key, position = (r["sku"], r["location"]), r["on_hand"] + r["on_order"] - r["backorders"]
         rate = r["expected_demand"] / (r["lead_time"] + r["review_period"])
@@ -45,7 +45,13 @@ def test_exceptions_are_those_of_their_definitions(facts):
             short[key] = r["expected_shortage"] * r["unit_price"]
         if r["order_quantity"] == 0 and position > r["order_up_to"]:
             excess[key] = (position - r["order_up_to"]) * r["unit_cost"]
-    for name, expected in {"late": late, "short": short, "excess": excess}.items():
+        if r["overdue"] > 0:
+            relied = max(r["expected_demand"] - position + r["overdue"], 0)
+            overdue[key] = min(r["overdue"], relied) * r["unit_price"]
+        if r["surprise"] is not None:
+            surprise[key] = abs(r["surprise"]) * r["unit_price" if r["surprise"] > 0 else "unit_cost"]
+    kinds = {"late": late, "short": short, "excess": excess, "overdue": overdue, "surprise": surprise}
+    for name, expected in kinds.items():
         assert expected, f"the made-up run should have series that are {name}"
         assert found.counts[name] == len(expected)
         assert found.stakes[name] == pytest.approx(sum(expected.values()))
