@@ -138,6 +138,24 @@ class Demand:
         return cls(families.UNIFORM, floats(low), floats(high))
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Axes over SKUs.
+
+        >>> Demand.normal([100, 80], 20).shape
+        (2,)
+        """
+        return np.broadcast_shapes(self.a.shape, self.b.shape)
+
+    def broadcast(self, shape: tuple[int, ...]) -> Self:
+        """Return the same demand with one entry for each SKU of a shape.
+
+        >>> Demand.poisson(2.0).broadcast((3,)).mean.tolist()
+        [2.0, 2.0, 2.0]
+        """
+        a, b = (np.array(np.broadcast_to(parameter, shape)) for parameter in (self.a, self.b))
+        return type(self)(self.family, a, b)
+
+    @property
     def discrete(self) -> bool:
         """Whether demand comes in whole units.
 

@@ -1,8 +1,9 @@
 """Demand as it was observed or forecast: samples, outcomes with probabilities, or quantiles; no named distribution.
 
 It stands where `fullshelf.kernels.distributions.Demand` does: in `newsvendor.cost`, `profit`, `lot_order` and
-`order_levels`, in `priority_list` and `service.service_levels`. Between quantiles and beyond them it is read as
-`fullshelf.kernels.quantile_grid` says; samples are what they are, and nothing lies between them.
+`order_levels`, in `under_limits` and `under_budget`, in `priority_list` and `service.service_levels`. Between quantiles
+and beyond them it is read as `fullshelf.kernels.quantile_grid` says; samples are what they are, and nothing lies
+between them.
 
 >>> demand = EmpiricalDemand.samples([0, 0, 3, 5])
 >>> float(demand.mean), float(demand.quantile(0.5)), float(demand.loss(3))
@@ -170,6 +171,17 @@ class EmpiricalDemand:
         (2,)
         """
         return self.values.shape[:-1]
+
+    def broadcast(self, shape: tuple[int, ...]) -> Self:
+        """Return the same demand with one entry for each SKU of a shape.
+
+        >>> EmpiricalDemand.samples([0, 0, 3, 5]).broadcast((2,)).mean.tolist()
+        [2.0, 2.0]
+        """
+        values, weights = (
+            writeable(np.broadcast_to(part, (*shape, part.shape[-1]))) for part in (self.values, self.weights)
+        )
+        return type(self)(self.kind, self.levels, values, weights)
 
     @property
     def discrete(self) -> bool:

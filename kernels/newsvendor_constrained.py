@@ -13,14 +13,23 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fullshelf.kernels.blocks import FloatArray, floats
-from fullshelf.kernels.compile import loop
 from fullshelf.kernels.distributions import Demand
-from fullshelf.kernels.families import density, losses, quantile
+from fullshelf.kernels.empirical_demand import EmpiricalDemand
+from fullshelf.kernels.newsvendor_dual import (
+    Shared,
+    at_prices,
+    bound_at,
+    cost_of,
+    prices_of_many,
+    prices_of_one,
+)
+from fullshelf.kernels.newsvendor_proximal import near_centre
 from fullshelf.kernels.newsvendor_units import exchange_units, fill_units
 
 __all__ = ["SharedStock", "under_budget", "under_limits"]
 
 _EXCHANGED = 256  # SKUs
+_SMOOTH = 1e-9  # gap above which the dual had kinks after all
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,60 +61,17 @@ class SharedStock:
     gap: float
 
 
-@loop
-def _respond(
-    family: int,
-    a: FloatArray,
-    b: FloatArray,
-    under: FloatArray,
-    over: FloatArray,
-    charge: FloatArray,
-    quantity: FloatArray,
-    cost: FloatArray,
-    slope: FloatArray,
-) -> None:
-    """Fill each SKU's answer to its charge per unit: the quantity, its own cost, and how the quantity falls with it."""
-    for i in range(a.size):
-        weight = under[i] + over[i]
-        gain = under[i] - charge[i]
-        x = 0.0
-        slope[i] = 0.0
-        if gain > 0.0:
-            x = max(quantile(family, a[i], b[i], gain / weight, (over[i] + charge[i]) / weight), 0.0)
-            at = density(family, a[i], b[i], x) * weight
-            slope[i] = 1.0 / at if x > 0.0 and at > 0.0 else 0.0
-        short, left = losses(family, a[i], b[i], x)
-        quantity[i] = x
-        cost[i] = under[i] * short + (over[i] * left if over[i] > 0.0 else 0.0)
-
-
-class _Dual:
-    """The dual function of one instance: what the SKUs do at given prices."""
-
-    def __init__(
-        self, demand: Demand, under: FloatArray, over: FloatArray, usage: FloatArray, limits: FloatArray, parallel: bool
-    ) -> None:
-        self.demand, self.under, self.over, self.table, self.limits = demand, under, over, usage, limits
-        self.parallel = parallel
-
-    def at(self, prices: FloatArray) -> tuple[float, FloatArray, FloatArray, FloatArray, FloatArray]:
-        """Return the dual's value, the excess use of each resource, quantities, costs and slopes."""
-        charge = prices @ self.table
-        quantity, cost, slope = self.demand.over_blocks(
-            _respond, [self.under, self.over, charge], 3, parallel=self.parallel
-        )
-        with np.errstate(invalid="ignore"):  # an endless quantity at a price of 0 makes the dual's value unknown
-            excess = self.table @ quantity - self.limits
-            value = float(cost.sum() + prices @ excess)
-        return value, excess, quantity, cost, slope
-
-
 def _checked(
-    demand: Demand, underage_cost: ArrayLike, overage_cost: ArrayLike, usage: ArrayLike, limits: ArrayLike
-) -> tuple[Demand, FloatArray, FloatArray, FloatArray, FloatArray]:
+    demand: Demand | EmpiricalDemand,
+    underage_cost: ArrayLike,
+    overage_cost: ArrayLike,
+    usage: ArrayLike,
+    limits: ArrayLike,
+    parallel: bool,
+) -> Shared:
     table, available = np.atleast_2d(floats(usage)), np.atleast_1d(floats(limits))
     under, over = floats(underage_cost), floats(overage_cost)
-    shape = np.broadcast_shapes(demand.a.shape, demand.b.shape, under.shape, over.shape, (table.shape[1],))
+    shape = np.broadcast_shapes(demand.shape, under.shape, over.shape, (table.shape[1],))
     if len(shape) != 1 or table.shape != (available.size, shape[0]):
         raise ValueError(
             f"usage must have one row for each of the {available.size} limits and one column for each SKU, "
@@ -114,9 +80,7 @@ def _checked(
     if not ((table >= 0.0) & np.isfinite(table)).all() or not ((available >= 0.0) & np.isfinite(available)).all():
         raise ValueError("usage and limits must be finite and not below 0")
     under, over = np.array(np.broadcast_to(under, shape)), np.array(np.broadcast_to(over, shape))
-    spread = Demand(
-        demand.family, np.array(np.broadcast_to(demand.a, shape)), np.array(np.broadcast_to(demand.b, shape))
-    )
+    spread = demand.broadcast(shape)
     bad = ~((under >= 0.0) & (over >= 0.0) & (under + over > 0.0) & np.isfinite(spread.mean))
     bad |= (over == 0.0) & (table.sum(axis=0) == 0.0)
     if bad.any():
@@ -124,123 +88,37 @@ def _checked(
             f"{int(bad.sum())} of {bad.size} SKUs cannot be solved, the first at index {int(bad.argmax())}: costs must "
             f"be at least 0 and not both 0, demand parameters valid, and an overage cost of 0 needs a resource"
         )
-    return spread, under, over, table, available
+    return Shared(spread, under, over, np.ascontiguousarray(table), available, parallel)
 
 
-def _one_price(dual: _Dual) -> FloatArray:
-    """Return the price of a single resource: bracketed Newton steps on its excess use, which falls with the price."""
-    low = 0.0
-    used = dual.table[0] > 0.0
-    high = float((dual.under[used] / dual.table[0, used]).max(initial=0.0))
-    _, excess, _, _, slope = dual.at(np.array([0.0]))
-    if excess[0] <= 0.0:
-        return np.array([0.0])
-    price = 0.0
-    for _ in range(200):
-        fall = float((dual.table[0] ** 2 * slope).sum())
-        following = price + float(excess[0]) / fall if fall > 0.0 and math.isfinite(excess[0]) else math.inf
-        if not low < following < high:
-            following = 0.5 * (low + high)
-        if abs(following - price) <= 1e-15 * following or high - low <= 4e-16 * high:
-            break
-        price = following
-        _, excess, _, _, slope = dual.at(np.array([price]))
-        if excess[0] > 0.0:
-            low = price
-        else:
-            high = price
-        # Whole units leave less than one of them unused at best; what is left is filled up afterwards.
-        if excess[0] == 0.0 or (dual.demand.discrete and -dual.table[0].max() <= excess[0] < 0.0):
-            return np.array([price])
-    return np.array([high])  # the smallest price found at which the limit holds
-
-
-def _many_prices(dual: _Dual) -> FloatArray:
-    """Return the prices of several resources by projected Newton steps on the dual (Bertsekas 1982)."""
-    prices = np.zeros(dual.limits.size)
-    if (dual.over == 0.0).any():  # at a price of 0 somebody asks for an endless quantity
-        prices += 0.1 * float(np.median(dual.under)) / np.maximum(dual.table.max(axis=1), 1e-300)
-    value, excess, _, _, slope = dual.at(prices)
-    scale = 1.0 + np.abs(dual.limits)
-    enough = 1e-9 if dual.demand.discrete else 1e-15  # whole units: the dual has kinks, its slope never comes to 0
-    for _ in range(100):
-        free = (prices > 0.0) | (excess > 0.0)
-        if not free.any() or (np.abs(excess[free]) <= 1e-13 * scale[free]).all():
-            break
-        if not (slope > 0.0).any():  # all demand is certain: no curvature tells how far to go
-            slope = dual.under / np.maximum(dual.table.max(axis=0), 1e-300)
-            slope = 1.0 / np.maximum(slope * dual.table.max(axis=0), 1e-300) * np.abs(excess).max()
-        rows = dual.table[free]
-        curvature = (rows * slope) @ rows.T
-        curvature[np.diag_indices_from(curvature)] += 1e-12 * np.trace(curvature) + 1e-300
-        step = np.zeros_like(prices)
-        step[free] = np.linalg.solve(curvature, excess[free])
-        if step @ excess <= 0.0:
-            step = np.where(free, excess, 0.0)
-        size = 1.0
-        for _ in range(30):
-            trial = np.maximum(prices + size * step, 0.0)
-            answer = dual.at(trial)
-            if answer[0] >= value + 1e-4 * float((trial - prices) @ excess) - 1e-15 * abs(value):
-                break
-            size *= 0.5
-        else:
-            break
-        risen = answer[0] - value
-        prices, (value, excess, _, _, slope) = trial, answer
-        if risen <= enough * abs(value):
-            break
-    return prices
-
-
-def _feasible(dual: _Dual, prices: FloatArray) -> FloatArray:
-    """Return quantities that keep every limit: those at the prices, cut where they are too many, then filled up.
-
-    Few SKUs of whole units are also exchanged unit for unit; among many what that could win is lost in the sum.
-    """
-    _, excess, quantity, _, _ = dual.at(prices)
-    use = excess + dual.limits
+def _cut(shared: Shared, quantity: FloatArray) -> FloatArray:
+    """Return the quantities, those that use a resource of which there is too little scaled down to what there is."""
+    use = shared.table @ quantity
     with np.errstate(invalid="ignore", divide="ignore"):
-        share = np.where(excess > 0.0, dual.limits / use, 1.0)
-    factor = np.min(np.where(dual.table > 0.0, share[:, None], 1.0), axis=0)
-    quantity = quantity * factor
-    charge = prices @ dual.table
-    if not dual.demand.discrete:
-        return _fill_fractions(dual, charge, quantity)
-    quantity = np.floor(quantity)
-    room = dual.limits - dual.table @ quantity
-    demand, table = dual.demand, np.ascontiguousarray(dual.table)
-    given = (demand.family, demand.a, demand.b, dual.under, dual.over, table)
-    fill_units(*given, charge, room, quantity)
-    if quantity.size <= _EXCHANGED:
-        rounds = 0
-        while rounds < 1000 and exchange_units(*given, room, quantity):
-            fill_units(*given, charge, room, quantity)
-            rounds += 1
-    return np.asarray(quantity)
+        share = np.where(use > shared.limits, shared.limits / use, 1.0)
+    return np.asarray(quantity * np.min(np.where(shared.table > 0.0, share[:, None], 1.0), axis=0))
 
 
-def _fill_fractions(dual: _Dual, charge: FloatArray, quantity: FloatArray) -> FloatArray:
-    """Raise quantities to what they would be without limits, while there is room: demand that is certain jumps there.
+def _whole(shared: Shared, demand: Demand, prices: FloatArray, quantity: FloatArray) -> FloatArray:
+    """Return whole units that keep every limit: `quantity` rounded down and filled up.
 
-    Before a jump the cost falls all the way, so whatever fits is a gain.
+    Those of few SKUs are also exchanged unit for unit; among many what that could win is lost in the sum.
     """
-    wanted = dual.at(np.zeros_like(dual.limits))[2]
-    room = dual.limits - dual.table @ quantity
-    short = (wanted > quantity * (1.0 + 1e-9)) & (dual.demand.variance == 0.0)
-    with np.errstate(divide="ignore"):
-        worth = np.where(short, dual.under / charge, -np.inf)
-    for i in np.argsort(-worth, kind="stable")[: int(short.sum())]:
-        used = dual.table[:, i] > 0.0
-        more = min(float(wanted[i] - quantity[i]), float((room[used] / dual.table[used, i]).min(initial=np.inf)))
-        if more > 0.0:
-            quantity[i] += more
-            room -= more * dual.table[:, i]
-    return quantity
+    units = np.floor(quantity)
+    room = shared.limits - shared.table @ units
+    charge = prices @ shared.table
+    given = (demand.family, demand.a, demand.b, shared.under, shared.over, shared.table)
+    fill_units(*given, charge, room, units)
+    if units.size <= _EXCHANGED:
+        rounds = 0
+        while rounds < 1000 and exchange_units(*given, room, units):
+            fill_units(*given, charge, room, units)
+            rounds += 1
+    return units
 
 
 def under_limits(
-    demand: Demand,
+    demand: Demand | EmpiricalDemand,
     underage_cost: ArrayLike,
     overage_cost: ArrayLike,
     usage: ArrayLike,
@@ -266,9 +144,9 @@ def under_limits(
     Returns
     -------
     SharedStock
-        Continuous demand: the optimum, `gap` about 1e-9 or less. Whole units: the quantities at the shadow prices,
-        filled up with the units that save most for what they use, then, up to 256 SKUs, exchanged unit for unit while
-        that helps; `gap` says how good at worst.
+        The optimum, `gap` about 1e-9 or less; of samples and quantiles any stock may be held. Whole units (Poisson,
+        negative binomial): the quantities at the shadow prices, filled up with the units that save most for what they
+        use, then, up to 256 SKUs, exchanged unit for unit while that helps; `gap` says how good at worst.
 
     Raises
     ------
@@ -282,11 +160,11 @@ def under_limits(
     >>> stock.quantity.round(2).tolist(), stock.shadow_price.round(4).tolist()
     ([88.24, 79.41], [0.1498, 2.8206])
     """
-    return _solve(_Dual(*_checked(demand, underage_cost, overage_cost, usage, limits), parallel))
+    return _solve(_checked(demand, underage_cost, overage_cost, usage, limits, parallel))
 
 
 def under_budget(
-    demand: Demand,
+    demand: Demand | EmpiricalDemand,
     underage_cost: ArrayLike,
     overage_cost: ArrayLike,
     unit_cost: ArrayLike,
@@ -303,18 +181,29 @@ def under_budget(
     >>> stock.quantity.round(2).tolist(), float(stock.shadow_price[0].round(4)), float(stock.usage[0].round(6))
     ([878.52, 766.56], 0.123, 50000.0)
     """
-    shape = np.broadcast_shapes(*(np.shape(v) for v in (demand.a, demand.b, underage_cost, overage_cost, unit_cost)))
+    shape = np.broadcast_shapes(demand.shape, *(np.shape(v) for v in (underage_cost, overage_cost, unit_cost)))
     costs = np.broadcast_to(floats(unit_cost), shape if shape else (1,))
-    return _solve(_Dual(*_checked(demand, underage_cost, overage_cost, costs, [budget]), parallel))
+    return _solve(_checked(demand, underage_cost, overage_cost, costs, [budget], parallel))
 
 
-def _solve(dual: _Dual) -> SharedStock:
-    prices = _one_price(dual) if dual.limits.size == 1 else _many_prices(dual)
-    bound = dual.at(prices)[0]
-    quantity = _feasible(dual, prices)
-    short, left = dual.demand.loss(quantity), dual.demand.leftover(quantity)
-    cost = float((dual.under * short + np.where(dual.over > 0.0, dual.over * left, 0.0)).sum())
+def _solve(shared: Shared) -> SharedStock:
+    if isinstance(shared.demand, EmpiricalDemand):
+        return _stock(shared, *near_centre(shared))
+    prices = prices_of_one(shared) if shared.limits.size == 1 else prices_of_many(shared)
+    quantity = at_prices(shared, prices).quantity
+    if shared.demand.discrete:
+        return _stock(shared, prices, _whole(shared, shared.demand, prices, _cut(shared, quantity)))
+    stock = _stock(shared, prices, quantity)
+    if stock.gap <= _SMOOTH:
+        return stock
+    careful = _stock(shared, *near_centre(shared))
+    return careful if not careful.gap >= stock.gap else stock
+
+
+def _stock(shared: Shared, prices: FloatArray, wanted: FloatArray) -> SharedStock:
+    quantity = _cut(shared, wanted)
+    bound, cost = bound_at(shared, prices), float(cost_of(shared, quantity).sum())
     gap = 0.0
     if cost > bound:
         gap = (cost - bound) / abs(bound) if bound != 0.0 else math.inf
-    return SharedStock(quantity, prices, dual.table @ quantity, cost, bound, gap)
+    return SharedStock(quantity, prices, shared.table @ quantity, cost, bound, gap)

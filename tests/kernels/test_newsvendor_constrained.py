@@ -10,9 +10,12 @@ from hypothesis import strategies as some
 
 from fullshelf.kernels import newsvendor
 from fullshelf.kernels.distributions import Demand
+from fullshelf.kernels.empirical_demand import EmpiricalDemand
 from fullshelf.kernels.newsvendor_constrained import under_budget, under_limits
 from fullshelf.kernels.priority_list import priority_list
 from fullshelf.kernels.rebalancing import rebalance
+
+CERTAIN = (Demand.normal, Demand.gamma)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -201,3 +204,95 @@ def test_large_counts_that_tie_at_the_shadow_price_fill_the_budget():
     stock = under_budget(Demand.poisson([1e6, 1e5]), 1 - 1e-9, 1e-9, [1.0, 2.0], 1.1e6)
     assert stock.usage[0] == 1.1e6
     assert stock.gap < 1e-9
+
+
+def _best_by_linear_programme(samples, under, over, usage, limits):
+    """Least cost of stocks for outcomes that are equally likely: stocks, then shortages, then leftovers."""
+    n, m = samples.shape
+    costs = np.concatenate([np.zeros(n), np.repeat(under / m, m), np.repeat(over / m, m)])
+    stock = np.repeat(np.eye(n), m, axis=0)
+    eye, none = np.eye(n * m), np.zeros((n * m, n * m))
+    balance = np.block([[-stock, -eye, none], [stock, none, -eye]])
+    demand = samples.reshape(-1)
+    return scipy.optimize.linprog(
+        costs,
+        A_ub=np.block([[balance], [usage, np.zeros((len(limits), 2 * n * m))]]),
+        b_ub=np.concatenate([-demand, demand, limits]),
+    ).fun
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_certain_demand_and_samples_are_shared_out_as_a_linear_programme_does(seed):
+    rng = np.random.default_rng(seed)
+    n, k = int(rng.integers(2, 9)), int(rng.integers(1, 4))
+    samples = np.round(rng.gamma(1.0, 30.0, (n, 1 if seed % 3 == 0 else 9)))
+    under, over = rng.uniform(1, 9, n), rng.uniform(0.0, 3, n)
+    usage = rng.uniform(0.5, 8, (k, n)) * (rng.uniform(size=(k, n)) < 0.8) + 0.01
+    limits = rng.uniform(0.2, 1.1, k) * (usage @ samples.mean(axis=1))
+    best = _best_by_linear_programme(samples, under, over, usage, limits)
+    answers = [under_limits(EmpiricalDemand.samples(samples), under, over, usage, limits)]
+    if samples.shape[1] == 1:
+        answers += [under_limits(make(samples[:, 0], 0.0), under, over, usage, limits) for make in CERTAIN]
+    for stock in answers:
+        assert (stock.usage <= limits * (1 + 1e-12)).all()
+        assert stock.cost == pytest.approx(best, rel=1e-8, abs=1e-8)
+        assert stock.gap < 1e-8
+
+
+def test_quantiles_share_a_budget_as_a_general_optimiser_would():
+    rng = np.random.default_rng(3)
+    levels = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
+    demand = EmpiricalDemand.quantiles(levels, np.cumsum(rng.gamma(1.0, 10.0, (6, 5)), axis=1))
+    under, over, price = rng.uniform(2, 9, 6), rng.uniform(0.5, 2, 6), rng.uniform(1, 5, 6)
+    budget = 0.6 * float(price @ demand.mean)
+    stock = under_budget(demand, under, over, price, budget)
+    found = scipy.optimize.minimize(
+        lambda q: float(newsvendor.cost(demand, q, under, over).sum()),
+        0.5 * demand.mean,
+        method="SLSQP",
+        bounds=[(0, None)] * 6,
+        constraints={"type": "ineq", "fun": lambda q: budget - price @ q},
+        options={"maxiter": 300, "ftol": 1e-12},
+    )
+    assert stock.usage[0] == pytest.approx(budget)
+    assert stock.cost <= found.fun * (1 + 1e-9)
+    assert stock.cost == pytest.approx(found.fun, rel=1e-4)
+    assert 0 <= stock.gap < 1e-8
+
+
+def test_certain_and_uncertain_demand_share_what_there_is():
+    demand = Demand.normal([100.0, 80.0, 50.0], [20.0, 0.0, 0.0])
+    stock = under_budget(demand, [4.0, 6.0, 5.0], [1.0, 2.0, 1.0], [8.0, 10.0, 9.0], 1500.0)
+    assert stock.gap < 1e-9
+    assert stock.usage[0] == pytest.approx(1500.0)
+    almost = under_budget(
+        Demand.normal([100.0, 80.0, 50.0], [20.0, 1e-6, 1e-6]),
+        [4.0, 6.0, 5.0],
+        [1.0, 2.0, 1.0],
+        [8.0, 10.0, 9.0],
+        1500.0,
+    )
+    np.testing.assert_allclose(stock.quantity, almost.quantity, rtol=1e-5)
+    assert stock.cost == pytest.approx(almost.cost, rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["normal", "gamma", "uniform", "quantiles", "samples"])
+@pytest.mark.parametrize("seed", range(6))
+def test_any_demand_is_shared_out_with_next_to_no_gap(kind, seed):
+    rng = np.random.default_rng(seed)
+    n, k = int(rng.integers(1, 40)), int(rng.integers(1, 6))
+    mean, some_certain = rng.gamma(1.0, 30.0, n), rng.uniform(size=n) < 0.5
+    demand = {
+        "normal": lambda: Demand.normal(mean, mean * rng.uniform(0, 0.5, n) * some_certain),
+        "gamma": lambda: Demand.gamma(mean, mean * rng.uniform(0.1, 1.5, n) * some_certain),
+        "uniform": lambda: Demand.uniform(mean * rng.uniform(0, 1, n), mean),
+        "quantiles": lambda: EmpiricalDemand.quantiles([0.1, 0.5, 0.9], np.sort(rng.gamma(0.5, 30, (n, 3)), axis=1)),
+        "samples": lambda: EmpiricalDemand.samples(np.round(rng.gamma(0.3, 10.0, (n, 20)))),
+    }[kind]()
+    under, over = rng.uniform(0, 9, n), rng.uniform(0.0, 3, n) * (rng.uniform(size=n) < 0.9)
+    usage = rng.uniform(0.5, 8, (k, n)) * (rng.uniform(size=(k, n)) < 0.8) + 0.01
+    limits = rng.uniform(0.0, 1.5, k) * (usage @ mean)
+    stock = under_limits(demand, under, over, usage, limits)
+    assert (stock.usage <= limits * (1 + 1e-12)).all()
+    assert (stock.quantity >= 0.0).all()
+    assert 0.0 <= stock.gap < 1e-6
