@@ -8,6 +8,7 @@ nothing (the proximal method, Rockafellar 1976; on piecewise linear problems it 
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fullshelf.kernels.blocks import FloatArray
 from fullshelf.kernels.compile import loop
@@ -92,7 +93,7 @@ def _near(shared: Shared, prices: FloatArray, centre: FloatArray, weight: FloatA
     less than the last digit. `bend` is the slope of demand's own cost there: at an atom next to endless.
     """
     pull = shared.under - prices @ shared.table + weight * centre
-    arguments = [shared.under + shared.over, weight, pull]
+    arguments: list[ArrayLike] = [shared.under + shared.over, weight, pull]
     if isinstance(shared.demand, Demand):
         quantity, bend = shared.demand.over_blocks(_near_families, arguments, 2, parallel=shared.parallel)
     else:
