@@ -15,10 +15,12 @@ from ray.exceptions import RayError
 
 from fullshelf.cluster.driver import drive
 from fullshelf.cluster.fleet import Fleet
-from fullshelf.cluster.log import EventLog, unnoted
+from fullshelf.cluster.log import EventLog, Note, unnoted
 from fullshelf.cluster.metrics import Metrics
 from fullshelf.cluster.responder import ClusterOrders
 from fullshelf.cluster.scheduler import IN_FLIGHT, Patience, Scheduler
+from fullshelf.cluster.split_worker import SplitWorker
+from fullshelf.cluster.splitting import ClusterSplit
 from fullshelf.cluster.worker import ShardWorker
 from fullshelf.engine.allocation import Allocation, allocate
 from fullshelf.engine.config import Config, RunSettings
@@ -30,6 +32,7 @@ from fullshelf.engine.models.protocol import DemandModel
 from fullshelf.engine.pipeline import Record, ShardJob
 from fullshelf.engine.progress import Reporter
 from fullshelf.engine.stopping import Stop
+from fullshelf.engine.storage import is_remote
 
 __all__ = ["RayExecutor", "actor_options", "connect", "gpus_for", "room_for"]
 
@@ -43,14 +46,18 @@ class RayExecutor:
         Its `run` says what an actor needs; every node must see the same `output` folder.
     patience
         With failed, slow and hung shards.
-    worker
-        What runs inside the actors.
+    worker, splitter
+        What runs inside the actors: of the shards, and of the splitting of large sales.
     """
 
     def __init__(
-        self, config: Config, patience: Patience | None = None, worker: type[ShardWorker] = ShardWorker
+        self,
+        config: Config,
+        patience: Patience | None = None,
+        worker: type[ShardWorker] = ShardWorker,
+        splitter: type[SplitWorker] = SplitWorker,
     ) -> None:
-        self._config, self._settings, self._worker = config, config.run, worker
+        self._config, self._settings, self._worker, self._splitter = config, config.run, worker, splitter
         self._patience = patience or Patience(most_seconds=60 * config.run.shard_minutes)
         self._fleet: Fleet | None = None
         self._ours = False  # whether this executor connected the process to Ray
@@ -65,6 +72,35 @@ class RayExecutor:
         if self._ours:
             ray.shutdown()
 
+    def elsewhere(self, stop: Stop) -> ClusterSplit | None:
+        """Return the actors that may split large sales; None where the driver does.
+
+        Raises
+        ------
+        ConfigError
+            If `run.split` is cluster and the split sales would lie where only the driver sees them.
+        """
+        if self._settings.split == "driver":
+            return None
+        if self._settings.work is None and is_remote(self._config.output):
+            if self._settings.split == "auto":
+                return None
+            raise ConfigError(
+                f"run.split: cluster: with an output in an object store ({self._config.output}) the split sales lie in "
+                "the driver's own cache; set run.work to a folder that every node sees"
+            )
+        options = actor_options(self._settings.model_copy(update={"accelerator": None}), 0.0)
+        return ClusterSplit(
+            self._settings,
+            self._patience,
+            self._connect,
+            options,
+            lambda: self._settings.actors or max(1, room_for(options)),
+            stop,
+            self._note("split"),
+            self._splitter,
+        )
+
     def run(self, job: ShardJob, shards: Sequence[int], stop: Stop) -> Iterator[Outcome[Record]]:
         """Run each shard; a failed one elsewhere, a slow one on a second actor too."""
         if not shards:
@@ -72,8 +108,7 @@ class RayExecutor:
         fleet = self._opened(job, shards, stop)
         at_once = IN_FLIGHT if self._overlaps else 1
         scheduler, metrics = Scheduler(shards, self._patience, at_once), Metrics(job.folder.path.name)
-        note = EventLog(job.folder.path.name).note if self._settings.log == "json" else unnoted
-        for outcome in drive(fleet, scheduler, self._wanted, stop, metrics.watch, note):
+        for outcome in drive(fleet, scheduler, self._wanted, stop, metrics.watch, self._note(job.folder.path.name)):
             metrics.ended(outcome)
             yield outcome
         metrics.watch(scheduler, fleet)
@@ -99,11 +134,17 @@ class RayExecutor:
         """Whether an actor works on both its shards at once: reading and planning of one while the other forecasts."""
         return self._gpus > 0 or self._settings.cores_per_actor >= IN_FLIGHT
 
+    def _connect(self) -> None:
+        self._ours |= connect(self._settings.address)
+
+    def _note(self, run: str) -> Note:
+        return EventLog(run).note if self._settings.log == "json" else unnoted
+
     def _opened(self, job: ShardJob, shards: Sequence[int], stop: Stop) -> Fleet:
         """Connect, write the job, begin the fleet, where that has not been done."""
         if self._fleet is not None:
             return self._fleet
-        self._ours = connect(self._settings.address)
+        self._connect()
         self._gpus = gpus_for(job.model, self._settings)
         threads = self._settings.threads or len(os.sched_getaffinity(0))
         forecast, season = self._config.forecast, self._config.season

@@ -17,7 +17,7 @@ from fullshelf.cluster.threads import set_threads
 if TYPE_CHECKING:
     import polars as pl
 
-    from fullshelf.engine.job_file import JobFile
+    from fullshelf.engine.pickled import JobFile
     from fullshelf.engine.pipeline import Record, ShardJob
     from fullshelf.engine.shard_orders import ShardOrders, Together
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
@@ -30,11 +31,13 @@ __all__ = [
     "rejected_rows",
     "set_aside",
     "with_checks",
+    "write_rejects",
 ]
 
 REJECTS = pl.Schema(
     {"table": pl.String, "key": pl.String, "rule": pl.String, "value": pl.String, "row": pl.Int64}
 )  # row: 1-based over all files of the table in the order of their paths, headers not counted; null: of no file
+GROUP_ROWS = 1 << 16  # of a row group of rejects: left open, it depends on the file that the rows come from
 BAD = "#bad"
 LOOSE_ARRIVALS = pl.List(pl.Struct({"step": pl.Float64, "units": pl.Float64}))
 ARRIVALS = pl.List(pl.Struct({"step": pl.Int32, "units": pl.Float64}))
@@ -124,6 +127,11 @@ def good_rows(table: Table, scan: Scan) -> pl.LazyFrame:
 def rejected_rows(table: Table, scan: Scan) -> pl.LazyFrame:
     """Return the bad rows as rejects; `row` counts within the file."""
     return with_checks(table, scan).filter(BAD).select(_reject(table, scan))
+
+
+def write_rejects(rows: pl.LazyFrame, path: Path) -> None:
+    """Write rejects in bounded memory; the bytes do not depend on how the rows were read."""
+    rows.sink_parquet(path, compression="zstd", compression_level=1, row_group_size=GROUP_ROWS)
 
 
 def set_aside(checked: Checked, table: Table, rule: str, column: str, bad: pl.Series) -> Checked:

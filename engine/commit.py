@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import json
 import os
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,7 +50,8 @@ def _temporary(path: Location) -> Iterator[Path]:
     else:
         name, folder = path.name, path.parent
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f"{TEMPORARY}{os.getpid()}-{name}{UNFINISHED}"
+    writer = f"{socket.gethostname()}-{os.getpid()}"  # two machines that race at a shard may give the same pid
+    temporary = folder / f"{TEMPORARY}{writer}-{name}{UNFINISHED}"
     try:
         yield temporary
     except BaseException as e:

@@ -111,6 +111,9 @@ class RunSettings(_Strict):
     shard_minutes: float = Field(
         60.0, gt=0, le=10080, description="a shard without a result for so long counts as failed; slow ones race before"
     )
+    split: Literal["auto", "driver", "cluster"] = Field(
+        "auto", description="who splits the sales of a cluster run; auto: its actors from 200 million new rows on"
+    )
     shards: int | None = Field(
         None, ge=1, le=65536, description="parts of the catalogue; default by the size of the sales"
     )

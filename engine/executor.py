@@ -17,6 +17,7 @@ from fullshelf.engine.local import Outcome, run_shards
 from fullshelf.engine.pipeline import Record, ShardJob, run_shard
 from fullshelf.engine.progress import Reporter
 from fullshelf.engine.sharing import share_out
+from fullshelf.engine.split_elsewhere import Elsewhere
 from fullshelf.engine.stopping import Stop
 
 __all__ = ["ATTEMPTS", "Executor", "LocalExecutor", "raise_if_hopeless"]
@@ -26,6 +27,16 @@ ATTEMPTS = 2  # of a shard on this machine, before it is quarantined
 
 class Executor(Protocol):
     """Runs the shards of a job."""
+
+    def elsewhere(self, stop: Stop) -> Elsewhere | None:
+        """Return the processes that may split large sales, None where only this one does.
+
+        Raises
+        ------
+        ConfigError
+            If such are asked for, but cannot see what they would need.
+        """
+        ...
 
     def run(self, job: ShardJob, shards: Sequence[int], stop: Stop) -> Iterator[Outcome[Record]]:
         """Run `run_shard` on each shard; yield outcomes as they come, an error only when it was tried often enough.
@@ -51,6 +62,9 @@ class LocalExecutor:
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
+
+    def elsewhere(self, stop: Stop) -> None:
+        """Return None: this process splits the sales."""
 
     def run(self, job: ShardJob, shards: Sequence[int], stop: Stop) -> Iterator[Outcome[Record]]:
         """Run each shard; a failed one once more at the end."""

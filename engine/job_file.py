@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import pickle
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import fields, replace
 
-from fullshelf.engine.commit import replacing
 from fullshelf.engine.config import ForecastSettings
 from fullshelf.engine.errors import RunError
-from fullshelf.engine.identity import versions
 from fullshelf.engine.models.catalogue import load_model
+from fullshelf.engine.pickled import JobFile, read_job, write_job
 from fullshelf.engine.pipeline import ShardJob
 from fullshelf.engine.publish import publish
-from fullshelf.engine.storage import Location, Remote
+from fullshelf.engine.storage import Remote
 from fullshelf.engine.stored_rows import StoredRows, store_rows
 
-__all__ = ["JobFile", "open_job", "save_job"]
+__all__ = ["open_job", "save_job"]
 
 TABLES = ("supply", "stock", "skus")
-
-
-@dataclass(frozen=True, slots=True)
-class JobFile:
-    """Where a job lies and what it must be."""
-
-    path: Location
-    sha256: str
 
 
 def save_job(
@@ -74,11 +61,7 @@ def save_job(
         thin = publish(thin, work / "split", shards, check)
     values = {f.name: getattr(job, f.name) for f in fields(job) if f.name not in ("intake", "model")}
     model = (forecast.model, forecast.levels, season, job.model.fingerprint)
-    content = pickle.dumps({"intake": thin, "model": model, "job": values, "versions": versions()}, protocol=5)
-    path = work / "job.pickle"
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
-    return JobFile(path, hashlib.sha256(content).hexdigest())
+    return write_job(work / "job.pickle", intake=thin, model=model, job=values)
 
 
 def open_job(file: JobFile) -> ShardJob:
@@ -90,22 +73,7 @@ def open_job(file: JobFile) -> ShardJob:
         If the file is not to be seen from here or is another one, or if this machine's code or model would give other
         numbers than the driver's.
     """
-    try:
-        content = file.path.read_bytes()
-    except OSError as e:
-        raise RunError(
-            f"{file.path}: cannot be read from this machine ({e.strerror or e}); `output` must lie where every "
-            "node sees it"
-        ) from e
-    if hashlib.sha256(content).hexdigest() != file.sha256:
-        raise RunError(f"{file.path}: this machine sees another file than the driver wrote; is the folder shared?")
-    found: dict[str, Any] = pickle.load(io.BytesIO(content))  # what the driver itself wrote, as the hash says
-    ours, theirs = versions(), found["versions"]
-    if ours != theirs:
-        other = ", ".join(
-            f"{name} {ours[name]} instead of {theirs[name]}" for name in ours if ours[name] != theirs[name]
-        )
-        raise RunError(f"this machine has {other}; install the same versions on every node")
+    found = read_job(file)
     name, levels, season, fingerprint = found["model"]
     model = load_model(name, levels, season)
     if model.fingerprint != fingerprint:

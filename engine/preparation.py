@@ -36,6 +36,7 @@ from fullshelf.engine.series_tables import Series, SeriesTable, check_skus, chec
 from fullshelf.engine.shard_input import Intake, Returns, TableCount
 from fullshelf.engine.sources import SourceFile, find_files
 from fullshelf.engine.split import building, disk_errors
+from fullshelf.engine.split_elsewhere import Elsewhere
 from fullshelf.engine.tables import LIMITS, ORDINARY_COVARIATES, Table, table_of
 from fullshelf.engine.watch import Watch
 from fullshelf.kernels.panel import NEVER
@@ -48,7 +49,7 @@ SMALL = ("supply", "stock", "skus", "events", "limits", "overrides")
 AHEAD_OF_UTC = timedelta(hours=14)  # no clock on Earth is further ahead
 DECIDING = (  # modules whose change makes what is cached worthless
     *("tables", "scan", "checks", "split", "shard_files", "sales", "sales_rejects", "future", "series_numbers"),
-    "generations",
+    *("generations", "day_counts", "split_pieces", "exchange", "split_elsewhere"),
 )
 Progress = Callable[[str, int, int | None], None]
 
@@ -112,13 +113,20 @@ def preparing(
     progress: Progress | None = None,
     stop: Callable[[], None] | None = None,
     today: date | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> Iterator[Preparation]:
-    """Find the inputs, split the sales that are new, and hold the cache meanwhile; see `prepare`."""
+    """Find the inputs, split the sales that are new, and hold the cache meanwhile; see `prepare`.
+
+    Parameters
+    ----------
+    elsewhere
+        Other processes that split large sales.
+    """
     watch = Watch(progress or _silent, stop or _go_on, config.run.threads or len(os.sched_getaffinity(0)))
     found = _find(config)
     with disk_errors(cache), only_one(cache / "intake.lock", f"{cache}: another preparation of inputs"):
         with working("split"):
-            begun = _begin(config, cache, found, watch, today)
+            begun = _begin(config, cache, found, watch, today, elsewhere)
         yield begun
 
 
@@ -135,6 +143,7 @@ def _begin(
     found: Mapping[str, tuple[Table, list[SourceFile], dict[str, str]]],
     watch: Watch,
     today: date | None,
+    elsewhere: Elsewhere | None,
 ) -> Preparation:
     _remove(cache.glob(f"{TEMPORARY}*"))
     memory = Fingerprints(cache / "fingerprints.json")
@@ -143,7 +152,7 @@ def _begin(
         name: _Input(table, files, rename, [known[file.path] for file in files])
         for name, (table, files, rename) in found.items()
     }
-    store = _split_sales(config, cache, inputs["sales"], watch)
+    store = _split_sales(config, cache, inputs["sales"], watch, elsewhere)
     return Preparation(
         fingerprint=combine([inputs[name].fingerprint() for name in sorted(inputs)]),
         as_of=_as_of(config, store, today),
@@ -198,12 +207,12 @@ def default_shards(rows: int) -> int:
     return min(MOST_SHARDS, 1 << max(0, (rows - 1) // SHARD_ROWS).bit_length())
 
 
-def _split_sales(config: Config, cache: Path, sales: _Input, watch: Watch) -> SalesStore:
+def _split_sales(config: Config, cache: Path, sales: _Input, watch: Watch, elsewhere: Elsewhere | None) -> SalesStore:
     rows = sum(known.rows for known in sales.known)
     shards = config.run.shards or default_shards(rows)
     renamed = (f"{a}={b}" for a, b in sorted(sales.rename.items()))
     recipe = combine([_code(), str(shards), *sales.table.names(), *renamed])
-    store = SalesStore(cache / f"sales-{recipe[:16]}", sales.table, sales.rename, shards)
+    store = SalesStore(cache / f"sales-{recipe[:16]}", sales.table, sales.rename, shards, elsewhere)
     store.update(list(zip(sales.files, sales.known, strict=True)), watch)
     if not any(generation.live_rows for generation in store.generations):
         read = sum(file.read for generation in store.generations for file in generation.live_files())

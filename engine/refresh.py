@@ -86,7 +86,7 @@ def _refresh(
 ) -> dict[str, Any]:
     begun = time.perf_counter()
     model = load_model(config.forecast.model, config.forecast.levels, config.season)
-    with preparing(config, cache, progress, stop.check) as inputs:
+    with preparing(config, cache, progress, stop.check, elsewhere=executor.elsewhere(stop)) as inputs:
         name = run_id(config, inputs.fingerprint, model.fingerprint, inputs.shards, inputs.as_of)
         folder = RunFolder(runs / name)
         done = folder.read_summary()

@@ -10,14 +10,11 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from fullshelf.engine.checks import raise_if_hopeless, rejected_rows
+from fullshelf.engine.checks import raise_if_hopeless, rejected_rows, write_rejects
 from fullshelf.engine.commit import TEMPORARY
+from fullshelf.engine.day_counts import DayCounts
 from fullshelf.engine.fingerprints import Known, check_unchanged, combine
 from fullshelf.engine.generations import (
-    DayCount,
     Generation,
     SplitFile,
     load,
@@ -28,23 +25,36 @@ from fullshelf.engine.generations import (
     write_meta,
 )
 from fullshelf.engine.scan import Scan, open_file, reading
-from fullshelf.engine.shard_files import DAY_ZERO, ShardFiles, Splitter
+from fullshelf.engine.shard_files import ShardFiles, Splitter
 from fullshelf.engine.sources import SourceFile
 from fullshelf.engine.split import batches, building, disk_errors, pass_on, typed, value_names
+from fullshelf.engine.split_elsewhere import Elsewhere, plan_exchange, remove_exchanges, split_elsewhere
 from fullshelf.engine.tables import Table
 from fullshelf.engine.watch import Watch
-from fullshelf.kernels.partition import DAY_BITS, FILES
+from fullshelf.kernels.partition import FILES
 
 __all__ = ["SalesStore"]
 
-DAYS = 1 << DAY_BITS
-
 
 class SalesStore:
-    """The generations of one way to read the sales, in one folder."""
+    """The generations of one way to read the sales, in one folder.
 
-    def __init__(self, folder: Path, table: Table, rename: Mapping[str, str], shards: int) -> None:
+    Parameters
+    ----------
+    elsewhere
+        Other processes that split what is too much for this one; default: none.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        table: Table,
+        rename: Mapping[str, str],
+        shards: int,
+        elsewhere: Elsewhere | None = None,
+    ) -> None:
         self.folder, self.table, self._rename, self.shards = folder, table, rename, shards
+        self._elsewhere = elsewhere
         self.generations: list[Generation] = []
 
     def open(self, file: SourceFile) -> Scan:
@@ -79,17 +89,22 @@ class SalesStore:
                 save(self.folder, now)
             self.generations = now
             self._remove_others()
+            remove_exchanges(self.folder)
 
     def _split(self, files: list[tuple[SourceFile, Known]], watch: Watch) -> Generation:
         rows = sum(known.rows for _, known in files)
         scans = [self.open(file) for file, _ in files]
         values = value_names(self.table, {name for scan in scans for name in scan.dtypes})
+        if self._elsewhere is not None and self._elsewhere.takes(rows):
+            exchange = plan_exchange(self.folder, self.table, dict(self._rename), files, values, self.shards)
+            return self._place(*split_elsewhere(exchange, self._elsewhere, watch))
+        several = len(files) > 1
         with building(self.folder) as temporary:
-            splitter = Splitter(temporary, self.shards, values, watch.threads, watch.stop)
+            splitter = Splitter(temporary, self.shards, values, watch.threads, watch.stop, several)
             try:
                 found, done = [], 0
                 for number, (scan, (file, known)) in enumerate(zip(scans, files, strict=True)):
-                    days = _Days()
+                    days = DayCounts()
                     for read, good in batches(scan, typed(self.table, scan, values)):
                         days.take(read, splitter.add(good, number), good["units"].to_numpy())
                         done += read
@@ -102,14 +117,14 @@ class SalesStore:
                 splitter.close()
             return self._place(shards, found)
 
-    def _rejects(self, scan: Scan, path: Path, days: _Days) -> str | None:
+    def _rejects(self, scan: Scan, path: Path, days: DayCounts) -> str | None:
         """Write the rejected rows of a file, which takes a second look at it; return the file's name."""
         if days.used == days.read:
             return None
         if days.used == 0:
             raise_if_hopeless(self.table, scan)
         with reading(scan.file):
-            rejected_rows(self.table, scan).sink_parquet(path, compression="zstd", compression_level=1)
+            write_rejects(rejected_rows(self.table, scan), path)
         return path.name
 
     def _merge(self, generations: list[Generation], watch: Watch) -> Generation:
@@ -158,30 +173,3 @@ def _with_rejects(file: SplitFile, before: Path, after: Path, number: int) -> Sp
     name = f"rejects-{number:05d}.parquet"
     shutil.copyfile(before / file.rejects, after / name)
     return SplitFile(file.identity, file.read, name, file.days)
-
-
-class _Days:
-    """Counts the rows of one file by day."""
-
-    def __init__(self) -> None:
-        self.read = self.used = 0
-        self._rows, self._returned = np.zeros(DAYS, np.int64), np.zeros(DAYS, np.int64)
-        self._units = np.zeros(DAYS)
-
-    def take(self, read: int, days: NDArray[np.int64], units: NDArray[np.float32]) -> None:
-        """Count a batch: rows read, and days and units of the good ones."""
-        self.read += read
-        self.used += days.size
-        if days.size:
-            first = int(days.min())
-            counts = np.bincount(days - first)
-            self._rows[first : first + counts.size] += counts
-        returned = np.flatnonzero(units < 0)
-        np.add.at(self._returned, days[returned], 1)
-        np.add.at(self._units, days[returned], units[returned])  # one by one: the sum does not depend on the batches
-
-    def counts(self) -> tuple[DayCount, ...]:
-        """Return the days that have rows."""
-        days = np.flatnonzero(self._rows)
-        columns = (days + DAY_ZERO, self._rows[days], self._returned[days], self._units[days])
-        return tuple(DayCount(*row) for row in zip(*(column.tolist() for column in columns), strict=True))

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from fullshelf.engine.calendar import EPOCH, Period
-from fullshelf.engine.checks import BAD, as_rejects, with_checks
+from fullshelf.engine.checks import BAD, as_rejects, with_checks, write_rejects
 from fullshelf.engine.generations import Generation, SplitFile
 from fullshelf.engine.sales import SalesStore
 from fullshelf.engine.scan import reading
@@ -57,9 +57,8 @@ def write_sales_rejects(
             frames.append(_late(store, source, until))
         if frames:
             with reading(source):
-                pl.concat(frames).with_columns(pl.col("row") + before).sink_parquet(
-                    folder / f"sales-{number:05d}.parquet", compression="zstd", compression_level=1
-                )
+                rows = pl.concat(frames).with_columns(pl.col("row") + before)
+                write_rejects(rows, folder / f"sales-{number:05d}.parquet")
         before += file.read
         watch.stop()
 

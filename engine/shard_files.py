@@ -25,7 +25,7 @@ from fullshelf.engine.series_numbers import SeriesNumbers
 from fullshelf.engine.storage import Location, Remote
 from fullshelf.kernels.partition import DAY_BITS, DAY_MASK, FIRST_VALUE, order, partition
 
-__all__ = ["DAY_ZERO", "FILE", "KEYS", "ShardFiles", "Splitter", "shard_path"]
+__all__ = ["DAY_ZERO", "FILE", "KEYS", "ShardFiles", "Splitter", "shard_path", "write_keys"]
 
 DAY_ZERO = -25567  # 1900-01-01, in days from 1970-01-01
 BUFFER_BYTES = 64 << 20  # of rows, before they are appended to the buckets; twice that while one is written
@@ -100,6 +100,11 @@ def shard_path(folder: Path, shard: int) -> Path:
     return folder / f"shard-{shard:05d}.parquet"
 
 
+def write_keys(folder: Path, keys: Keys) -> None:
+    """Write the keys of all shards."""
+    keys.rechunk().write_parquet(folder / KEYS, compression="zstd", compression_level=1, row_group_size=KEY_ROWS)
+
+
 class Splitter:
     """Takes rows, leaves shard files.
 
@@ -113,10 +118,18 @@ class Splitter:
         How many shards are sorted at once.
     stop
         Called between steps; raises when the end was asked for.
+    several_files
+        Whether the shard files tell of each row which source file it is from; also if rows of a second file come.
     """
 
     def __init__(
-        self, folder: Path, shards: int, values: tuple[str, ...], threads: int, stop: Callable[[], None]
+        self,
+        folder: Path,
+        shards: int,
+        values: tuple[str, ...],
+        threads: int,
+        stop: Callable[[], None],
+        several_files: bool = False,
     ) -> None:
         self._folder, self._buckets = folder, folder / "buckets"
         self._shards, self._values, self._threads, self._stop = shards, values, threads, stop
@@ -128,10 +141,12 @@ class Splitter:
         self._buffer = self._new_buffer()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="bucket")
         self._writing: Future[None] | None = None
-        self._several_files = False
+        self._several_files = several_files
 
-    def add(self, batch: pl.DataFrame, file: int) -> NDArray[np.int64]:
-        """Take rows of source file number `file`: sku, location, their `key_columns`, date, values; none of them null.
+    def add(self, batch: pl.DataFrame, file: int | NDArray[np.int64]) -> NDArray[np.int64]:
+        """Take rows: sku, location, their `key_columns`, date, values; none of them null.
+
+        `file` is the number of their source file, one for all or one for each.
 
         Returns
         -------
@@ -141,7 +156,7 @@ class Splitter:
         series = self._numbers.number(batch)
         words = [series, (days | (file << DAY_BITS)).astype(np.uint32)]
         words += [batch[name].to_numpy().view(np.uint32) for name in self._values]
-        self._several_files |= file > 0
+        self._several_files |= bool(np.any(np.asarray(file) > 0))
         done = 0
         while done < batch.height:
             if self._filled == len(self._buffer):
@@ -176,7 +191,7 @@ class Splitter:
                 sizes.append(size)
                 progress(done, self._shards)
         keys = keys.select("sku", "location", rows=pl.Series(rows), first=pl.Series(first).cast(pl.Date))
-        keys.write_parquet(self._folder / KEYS, compression="zstd", compression_level=1, row_group_size=KEY_ROWS)
+        write_keys(self._folder, keys)
         shutil.rmtree(self._buckets)
         return ShardFiles(self._folder, self._values, offsets, tuple(sizes))
 
