@@ -23,7 +23,7 @@ from fullshelf.kernels.eoq_supply import with_disruptions as lot_with_disruption
 from fullshelf.kernels.levels import level_array
 from fullshelf.kernels.lost_sales import lost_sales_levels, lost_sales_order
 from fullshelf.kernels.lot_sizing import wagner_whitin
-from fullshelf.kernels.newsvendor_grid import newsvendor_grid
+from fullshelf.kernels.newsvendor_grid import fill_newsvendor_grid
 from fullshelf.kernels.perishables import perishable_levels
 from fullshelf.kernels.policies import order_up_to
 from fullshelf.kernels.quantile_grid import knots
@@ -80,11 +80,7 @@ def _draw_grid(n: int, draw: np.random.Generator) -> Arrays:
 def _grid(problem: Arrays, parallel: bool) -> Arrays:
     values, holding, shortage = problem
     quantity = np.empty(len(values))
-
-    def run(v: Any, h: Any, p: Any, out: Any) -> None:
-        out[:] = newsvendor_grid(_KNOT_LEVELS, v, p, h)
-
-    in_threads(run, (values, holding, shortage, quantity), parallel=parallel)
+    in_threads(fill_newsvendor_grid, (values, shortage, holding, quantity), _KNOT_LEVELS, parallel=parallel)
     return (quantity,)
 
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from fullshelf.kernels.compile import core, loop
 from fullshelf.kernels.quantile_grid import cdf_at, excess_at, value_at
 
-__all__ = ["CERTAIN", "best_quantity", "cost_at", "lots_of", "newsvendor_grid", "slope_at"]
+__all__ = ["CERTAIN", "best_quantity", "cost_at", "fill_newsvendor_grid", "lots_of", "newsvendor_grid", "slope_at"]
 
 Array = NDArray[np.float64]
 
@@ -49,9 +49,22 @@ def newsvendor_grid(levels: Array, values: Array, underage: Array, overage: Arra
     [14.0]
     """
     out = np.empty(values.shape[0])
+    fill_newsvendor_grid(values, underage, overage, out, levels)
+    return out
+
+
+@loop
+def fill_newsvendor_grid(values: Array, underage: Array, overage: Array, out: Array, levels: Array) -> None:
+    """Fill `out` (S,) with what `newsvendor_grid` returns: by `threads.in_threads`, without a copy of the answers.
+
+    >>> levels, values, out = np.array([0.0, 0.5, 0.9]), np.array([[0.0, 10.0, 18.0]]), np.empty(1)
+    >>> fill_newsvendor_grid(values, np.array([7.0]), np.array([3.0]), out, levels)
+    >>> out.tolist()
+    [14.0]
+    """
     last = levels.size - 1
     top = levels[last]
-    for s in range(values.shape[0]):
+    for s in range(out.size):
         under = underage[s]
         total = under + overage[s]
         if math.isnan(total):
@@ -70,7 +83,6 @@ def newsvendor_grid(levels: Array, values: Array, underage: Array, overage: Arra
                 out[s] = max(0.0, low + share * (values[s, k + 1] - low))
             else:
                 out[s] = max(0.0, value_at(levels, values[s], ratio))
-    return out
 
 
 @core

@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 from fullshelf.kernels.blocks import floats
 from fullshelf.kernels.critical_fractile import Newsvendor, critical_ratio
 from fullshelf.kernels.empirical_demand import checked_levels
-from fullshelf.kernels.newsvendor_grid import newsvendor_grid
+from fullshelf.kernels.newsvendor_grid import fill_newsvendor_grid
 from fullshelf.kernels.quantile_grid import grid_excess, grid_mean, knots
 from fullshelf.kernels.threads import in_threads
 
@@ -68,7 +68,7 @@ def quantile_grid(
 
     def solve(*slices: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> None:
         curve, cu, co, best, lost, expected = slices
-        best[:] = newsvendor_grid(corners, curve, cu, co)
+        fill_newsvendor_grid(curve, cu, co, best, corners)
         lost[:] = grid_excess(corners, curve, best)
         expected[:] = grid_mean(corners, curve)
 
