@@ -213,4 +213,5 @@ def _facts(
         overrides=where_written("overrides"),
         override_results=where_written("override_results"),
         history=partial(history, job),
+        records=records,
     )

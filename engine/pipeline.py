@@ -7,6 +7,8 @@ the whole way at once.
 
 from __future__ import annotations
 
+import os
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,9 +55,10 @@ class ShardJob:
 
 @dataclass(slots=True)
 class Clock:
-    """Seconds spent in each stage."""
+    """Seconds spent in each stage, and since when."""
 
     seconds: dict[str, float] = field(default_factory=dict)
+    begun: float = field(default_factory=time.time)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -66,6 +69,11 @@ class Clock:
                 yield
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begun
+
+    def turn(self, work: str) -> Record:
+        """Say which process did some work and from when to when, in seconds since 1970 by its machine's clock."""
+        worker = f"{socket.gethostname()}:{os.getpid()}"
+        return {"work": work, "worker": worker, "begun": round(self.begun, 3), "ended": round(time.time(), 3)}
 
 
 def run_shard(job: ShardJob, shard: int) -> Record:
@@ -108,6 +116,7 @@ def run_shard(job: ShardJob, shard: int) -> Record:
     if job.limits:
         with clock.stage("write"):
             save_problem(job.folder.problem(shard), problem)
+        record["turns"] = [clock.turn("forecast")]
         write_json(job.folder.record("forecast", shard), record)
         return record
     with clock.stage("plan"):
@@ -138,7 +147,9 @@ def commit_orders(job: ShardJob, record: Record, values: pl.DataFrame, plan: Ord
         orders, explained = (frame.filter(values["planned"]) for frame in (orders, explained))
         files.append(write_parquet(job.folder.part("orders", shard), orders))
         files.append(write_parquet(job.folder.part("explanations", shard), explained))
-    record = record | {"files": files, "orders": order_totals(orders, values), "seconds": clock.seconds}
+    turns = [*record.get("turns", ()), clock.turn("orders")]
+    totals = order_totals(orders, values)
+    record = record | {"files": files, "orders": totals, "seconds": clock.seconds, "turns": turns}
     write_json(job.folder.record("orders", shard), record)
     return record
 

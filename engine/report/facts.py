@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,7 @@ class ReportFacts:
     hindsight: pl.DataFrame | None = None  # sums of hindsight.compare, of all shards
     overrides: pl.LazyFrame | None = None  # table `overrides` of the run
     override_results: pl.LazyFrame | None = None
+    records: Sequence[Mapping[str, Any]] = ()  # of the shards; told: shard, turns (work, worker, begun, ended)
     currency: str = ""  # label behind amounts of money
 
     @property

@@ -15,6 +15,7 @@ from fullshelf.engine.report.flame import where_the_time_went
 from fullshelf.engine.report.markup import Column, Html, join, section, table, tag, users
 from fullshelf.engine.report.numbers import duration, memory, number, plural, share
 from fullshelf.engine.report.rejected import Rule
+from fullshelf.engine.report.timeline import who_did_what
 
 RULES = 20  # rules shown with examples
 SHARDS = 10  # quarantined shards shown
@@ -72,6 +73,7 @@ def the_run(facts: ReportFacts) -> Html:
         _quarantined(run),
         tag("div", _stages(seconds) if seconds else "", _description(run), css="columns"),
         where_the_time_went(run.get("profile") or (), seconds.get("total", 0.0)),
+        who_did_what(facts.records),
         _configuration(run),
     )
 

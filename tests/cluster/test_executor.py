@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -121,6 +123,11 @@ def test_the_outputs_are_the_local_executors_byte_by_byte(
     assert not (Path(summary["folder"]) / "_work").exists()
     assert len(summary["limits"]) == (2 if limited else 0)
     assert all(0 < limit["used"] <= limit["amount"] for limit in summary["limits"])
+    records = [json.loads(file.read_text()) for file in Path(summary["folder"]).glob("_shards/*-orders.json")]
+    turns = [turn for record in records for turn in record["turns"]]
+    assert len(turns) == 8 * (2 if limited else 1)
+    assert all(turn["begun"] <= turn["ended"] for turn in turns)
+    assert f"{socket.gethostname()}:{os.getpid()}" not in {turn["worker"] for turn in turns}  # it was an actor
 
 
 def test_a_killed_actor_costs_no_row(shop: Any, cluster: Any, tmp_path: Path) -> None:
