@@ -29,7 +29,7 @@ Single = NDArray[np.float32]
 Rows = NDArray[np.int64]
 Answer = tuple[Rows, Single, Single | None]  # rows of the panel, their quantiles and totals (n, H, Q) at its own levels
 
-NUMERICS = 1  # raised whenever a forecast of the same weights changes by a bit
+NUMERICS = 2  # raised whenever a forecast of the same weights changes by a bit
 
 
 class Server(Protocol):

@@ -27,6 +27,8 @@ class DemandLMConfig(PretrainedConfig):
         Width of the two heads.
     static_width
         Width E of the embedding of the product's text; 0: the model reads none.
+    recent
+        Newest patches that have a token each, older ones share (`groups.py`); 0: each has its own.
     context
         Longest history that is read when serving, periods.
     horizon
@@ -46,6 +48,7 @@ class DemandLMConfig(PretrainedConfig):
     slot_width: int = 24
     head_width: int = 96
     static_width: int = 0
+    recent: int = 0
     context: int = 512
     horizon: int = 64
     initializer_range: float = 0.05

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from fullshelf.engine.calendar import Period
-from fullshelf.engine.models.demand_lm.batch import COVARIATES, PATCH, SLOTS, ContextBatch
+from fullshelf.engine.models.demand_lm.batch import COVARIATES, PATCH, ContextBatch
 
 YEAR = {Period.DAY: 364, Period.WEEK: 52, Period.MONTH: 12}  # periods after which the phase of season and year recurs
 AROUND = {Period.DAY: 7, Period.WEEK: 2, Period.MONTH: 1}  # periods on each side of the same time last year
@@ -66,7 +66,7 @@ def scale_of(batch: ContextBatch) -> Tensor:
 
 
 def patch_features(batch: ContextBatch, scale: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the features of all patches, past and ahead, (B, T, SLOTS x SLOT_FEATURES), and which exist (B, T)."""
+    """Return the features of all patches, past and ahead, (B, N, P x SLOT_FEATURES), and which exist (B, N)."""
     B, C = batch.units.shape
     P, H = PATCH[batch.period], batch.horizon
     ahead = -(-H // P) * P
@@ -84,7 +84,7 @@ def patch_features(batch: ContextBatch, scale: Tensor) -> tuple[Tensor, Tensor]:
     past = torch.cat([past, batch.covariates[:, :C] * exists[:, :, None]], dim=-1)
     future = pad(batch.covariates[:, C:], (SLOT_FEATURES - len(COVARIATES), 0, 0, ahead - H))
     slots = torch.cat([past, future], dim=1).reshape(B, (C + ahead) // P, P, SLOT_FEATURES)
-    slots = pad(slots, (0, 0, 0, SLOTS - P)).flatten(2)
+    slots = slots.flatten(2)
     alive = torch.cat([exists.reshape(B, C // P, P).any(2), exists.new_ones(B, ahead // P)], dim=1)
     return slots, alive
 

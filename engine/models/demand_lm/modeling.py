@@ -10,16 +10,18 @@ cross. Below zero the curve is flattened to a tenth, so that a level of which th
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu, pad, silu, softplus
+from torch.nn.functional import leaky_relu, linear, pad, silu, softplus
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from fullshelf.engine.calendar import Period
 from fullshelf.engine.models.demand_lm.batch import PATCH, SLOTS, ContextBatch
 from fullshelf.engine.models.demand_lm.configuration import DemandLMConfig
+from fullshelf.engine.models.demand_lm.decoder import Decoder, decoder_of
 from fullshelf.engine.models.demand_lm.features import (
     SERIES_FEATURES,
     SLOT_FEATURES,
@@ -31,6 +33,7 @@ from fullshelf.engine.models.demand_lm.features import (
     step_features,
 )
 from fullshelf.engine.models.demand_lm.forecaster import MODEL_TYPE
+from fullshelf.engine.models.demand_lm.groups import membership, shares
 
 PERIODS = tuple(Period)
 HIGHEST = 13.0  # asinh of the largest answer, in units of the scale
@@ -91,6 +94,7 @@ class DemandLM(PreTrainedModel):
         step = STEP_LINEAR + STEP_OTHER
         self.single = Head(config.slot_width, step, config.head_width, levels)
         self.total = Head(2 * config.slot_width, step + STEP_LINEAR + len(levels), config.head_width, levels)
+        self.frozen: Weights | None = None
         self.post_init()  # type: ignore[no-untyped-call]
 
     def get_input_embeddings(self) -> nn.Module:
@@ -104,11 +108,11 @@ class DemandLM(PreTrainedModel):
         Both are float32 in units of the scale (demand of period k is scale x the first, the total of 1…k is scale x k x
         the second), rise with the level, and may be negative.
         """
+        weights = self._weights()
         with torch.autocast(batch.units.device.type, enabled=False):
             scale = scale_of(batch)
             steps = step_features(batch, scale)
-        token = self._tokens_ahead(batch, scale, steps)
-        with torch.autocast(batch.units.device.type, enabled=False):
+            token = self._tokens_ahead(batch, scale, steps, weights)
             single, total = self._heads(token.float(), steps)
         return single, total, scale
 
@@ -143,13 +147,23 @@ class DemandLM(PreTrainedModel):
         totals[:, 0] = quantiles[:, 0]
         return quantiles, totals.cummax(dim=1).values
 
-    def _tokens_ahead(self, batch: ContextBatch, scale: Tensor, steps: Steps) -> Tensor:
+    def _tokens_ahead(self, batch: ContextBatch, scale: Tensor, steps: Steps, weights: Weights) -> Tensor:
         """Run the decoder; return what it says of each period ahead, (B, H, slot_width)."""
         B, H, P = batch.units.shape[0], batch.horizon, PATCH[batch.period]
         slots, alive = patch_features(batch, scale)
         ahead = -(-H // P)
-        inner = self.patch_inner(silu(self.patch_in(slots))) + self.patch_skip(slots)
-        tense = (torch.arange(slots.shape[1], device=slots.device) >= slots.shape[1] - ahead).long()
+        into, skip = weights.patches[P]
+        slots = slots.to(weights.dtype)
+        hidden = silu(linear(slots, into, weights.into_bias))
+        member, middle = membership(slots.shape[1] - ahead, ahead, self.config.recent)
+        count = alive.float()
+        if member is not None:
+            share, count = shares(member.to(slots.device), count)
+            share = share.to(slots.dtype)
+            hidden, slots = share @ hidden, share @ slots
+        inner = linear(hidden, weights.inner, weights.inner_bias) + linear(slots, skip)
+        G = inner.shape[1]
+        tense = (torch.arange(G, device=slots.device) >= G - ahead).long()
         kind = torch.full((1,), PERIODS.index(batch.period), device=slots.device)
         series = self.series_in(steps.series) + self.kind(kind)
         first = series
@@ -162,13 +176,68 @@ class DemandLM(PreTrainedModel):
         # depend on its neighbours.
         T = tokens.shape[1]
         causal = torch.ones(T, T, dtype=torch.bool, device=tokens.device).tril()
-        mask = causal & pad(alive, (1, 0), value=True)[:, None, None, :]
-        hidden: Tensor = self.backbone(
-            inputs_embeds=tokens.to(self.backbone.dtype), attention_mask=mask, use_cache=False
-        ).last_hidden_state[:, -ahead:]
+        look = torch.where(causal, pad(count, (1, 0), value=1.0).log()[:, None, None, :], -torch.inf)
+        positions = pad(middle.to(slots.device) + 1, (1, 0))
+        hidden = self._decoded(weights, tokens, look, positions, ahead)
         hidden = hidden.to(tokens.device, self.slots.weight.dtype)
         slot: Tensor = self.slots(hidden).reshape(B, ahead, SLOTS, -1)
         return slot[:, :, :P].flatten(1, 2)[:, :H]
+
+    def _decoded(self, weights: Weights, tokens: Tensor, look: Tensor, positions: Tensor, last: int) -> Tensor:
+        if weights.decoder is not None:
+            return weights.decoder(tokens.to(self.backbone.dtype), look, positions, last)
+        dtype, kind = self.backbone.dtype, tokens.device.type
+        with torch.autocast(kind, dtype=weights.dtype, enabled=weights.dtype != dtype):
+            found = self.backbone(
+                inputs_embeds=tokens.to(dtype),
+                attention_mask=look.to(dtype),
+                position_ids=positions[None],
+                use_cache=False,
+            )
+        hidden: Tensor = found.last_hidden_state[:, -last:]
+        return hidden
+
+    def _weights(self) -> Weights:
+        if self.frozen is not None:
+            return self.frozen
+        kind = self.slots.weight.device.type
+        fast = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else self.slots.weight.dtype
+        return Weights.of(self, fast)
+
+    def freeze(self, dtype: torch.dtype) -> None:
+        """Keep the weights of tokens and decoder as serving wants them; training on goes unseen."""
+        with torch.no_grad():
+            self.frozen = Weights.of(self, dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Those of the patches and the decoder, in the precision of their products."""
+
+    dtype: torch.dtype
+    patches: dict[int, tuple[Tensor, Tensor]]  # by periods in a patch: into its hidden layer, and past it
+    into_bias: Tensor
+    inner: Tensor
+    inner_bias: Tensor
+    decoder: Decoder | None
+
+    @classmethod
+    def of(cls, model: DemandLM, dtype: torch.dtype) -> Weights:
+        """Return the model's, of which gradients reach it."""
+        into, skip = model.patch_in.weight.to(dtype), model.patch_skip.weight.to(dtype)
+        return cls(
+            dtype,
+            {P: (_first_slots(into, P), _first_slots(skip, P)) for P in set(PATCH.values())},
+            model.patch_in.bias.to(dtype),
+            model.patch_inner.weight.to(dtype),
+            model.patch_inner.bias.to(dtype),
+            decoder_of(model.backbone, dtype),
+        )
+
+
+def _first_slots(weight: Tensor, P: int) -> Tensor:
+    """Return the columns of the first P slots of a patch."""
+    return weight if P == SLOTS else weight.unflatten(1, (SLOTS, -1))[:, :P].flatten(1)
 
 
 def _running_mean(x: Tensor) -> Tensor:

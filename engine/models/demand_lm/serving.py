@@ -39,8 +39,9 @@ class DemandLMServer:
     def load(cls, folder: Path) -> DemandLMServer:
         """Load the weights of a folder onto the hardware that is there."""
         model, device = load_pretrained(DemandLM, folder)
-        if _multiplies_bf16(device):
-            model.backbone.to(torch.bfloat16)
+        fast = torch.bfloat16 if _multiplies_bf16(device) else torch.float32
+        model.backbone.to(fast)
+        model.freeze(fast)
         return cls(model, device)
 
     def forecast(

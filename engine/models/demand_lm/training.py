@@ -128,7 +128,7 @@ def train(
     AcceleratorState._reset_state()  # a process may train twice, each time with a precision of its own
     accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision=plan.mixed_precision or _precision())
     model.get_input_embeddings().requires_grad_(False)  # read by nobody; loading weights thawed it
-    optimizer = torch.optim.AdamW(_groups(model, plan), lr=plan.learning_rate, betas=(0.9, 0.98), eps=1e-8)
+    optimizer = torch.optim.AdamW(_groups(model, plan), lr=plan.learning_rate, betas=(0.9, 0.98), eps=1e-8, fused=True)
     folder.mkdir(parents=True, exist_ok=True)
     model.to(accelerator.device)
     average = Average(model, plan.average)
@@ -141,6 +141,7 @@ def train(
 
     with _log(folder / LOG, progress.step, accelerator.is_main_process, report) as write:
         seen: list[float] = []
+        began = time.monotonic()
         for sample in _prepared(source, progress.step):
             progress, stopping = _agreed(accelerator, progress, stop())
             if plan.share_done(progress) >= 1:
@@ -148,7 +149,6 @@ def train(
             if stopping:
                 complete = False
                 break
-            began = time.monotonic()
             rate = plan.rate(progress)
             for group in optimizer.param_groups:
                 group["lr"] = rate
@@ -161,6 +161,7 @@ def train(
                 progress.windows + sample.kind.size * accelerator.num_processes,
                 progress.seconds + time.monotonic() - began,
             )
+            began = time.monotonic()
             if progress.step % 50 == 0:
                 speed = progress.windows / max(progress.seconds, 1e-9)
                 write(progress, {"loss": sum(seen) / len(seen), "rate": rate, "windows_per_second": round(speed, 1)})

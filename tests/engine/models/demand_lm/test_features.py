@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fullshelf.engine.calendar import Period
-from fullshelf.engine.models.demand_lm.batch import COVARIATES, SLOTS, ContextBatch
+from fullshelf.engine.models.demand_lm.batch import COVARIATES, ContextBatch
 from fullshelf.engine.models.demand_lm.features import (
     SERIES_FEATURES,
     SLOT_FEATURES,
@@ -80,9 +80,9 @@ def test_a_patch_ahead_holds_what_is_known_and_nothing_else() -> None:
     batch = batch_of(WEEK, 10)
     batch.covariates[0, 7 + 8, COVARIATES.index("promo")] = 1.0
     slots, alive = patch_features(batch, torch.ones(1))
-    assert slots.shape == (1, 3, SLOTS * SLOT_FEATURES)
+    assert slots.shape == (1, 3, 7 * SLOT_FEATURES)
     assert alive.tolist() == [[True, True, True]]
-    slots = slots.reshape(3, SLOTS, SLOT_FEATURES)
+    slots = slots.reshape(3, 7, SLOT_FEATURES)
     assert slots[0, :7, 0].tolist() == pytest.approx([math.asinh(u) for u in WEEK])
     assert slots[1:].nonzero().tolist() == [[1, 1, 4 + COVARIATES.index("promo")]]
 

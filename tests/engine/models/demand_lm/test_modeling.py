@@ -78,8 +78,9 @@ def test_a_few_steps_of_training_lower_the_loss() -> None:
     assert losses[-1] < 0.8 * losses[0]
 
 
-def test_what_did_not_exist_is_not_read() -> None:
-    model, batch = tiny(), random_batch(Period.DAY, 8, 6, 9)
+@pytest.mark.parametrize("recent", [0, 2])
+def test_what_did_not_exist_is_not_read(recent: int) -> None:
+    model, batch = tiny(recent=recent), random_batch(Period.DAY, 8, 6, 9)
     hidden = ~batch.exists
     noise = ContextBatch(
         batch.period,
@@ -132,6 +133,29 @@ def test_the_text_of_a_product_changes_its_forecast() -> None:
     assert not torch.equal(plain[0], with_text[0])
     with pytest.raises(ValueError, match="static_width is 0"):
         tiny().predict(told)
+
+
+@pytest.mark.parametrize("kind", BACKBONES)
+def test_old_patches_may_share_a_token(kind: str) -> None:
+    batch = random_batch(Period.DAY, 5, 9, 15)
+    fine, shared = tiny(kind).predict(batch)[0], tiny(kind, recent=3).predict(batch)[0]
+    assert not torch.equal(fine, shared)
+    assert torch.isfinite(shared).all()
+    assert torch.equal(fine, tiny(kind, recent=9).predict(batch)[0])
+    units, long = batch.units.clone(), batch.exists[:, 13]
+    units[long, 13] += 9.0
+    other = ContextBatch(batch.period, units, batch.exists, batch.observed, batch.covariates)
+    assert long.any()
+    assert not torch.equal(tiny(kind, recent=3).predict(other)[0][long], shared[long])
+
+
+def test_frozen_weights_answer_as_the_model_they_were_taken_from() -> None:
+    model, batch = tiny(), random_batch(Period.DAY, 5, 6, 15)
+    expected = model.predict(batch)[0]
+    model.freeze(torch.float32)
+    assert torch.equal(model.predict(batch)[0], expected)
+    model.freeze(torch.bfloat16)
+    torch.testing.assert_close(model.predict(batch)[0], expected, rtol=0.1, atol=0.1)
 
 
 def test_levels_are_the_configurations() -> None:
