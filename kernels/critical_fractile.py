@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fullshelf.kernels.blocks import FloatArray, floats
+from fullshelf.kernels.compile import core
 
-__all__ = ["Newsvendor", "critical_ratio", "from_prices"]
+__all__ = ["Newsvendor", "critical_ratio", "from_prices", "mismatch_cost"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,16 @@ class Newsvendor:
     cost: FloatArray
     expected_shortage: FloatArray
     expected_leftover: FloatArray
+
+
+@core
+def mismatch_cost(under: float, over: float, short: float, left: float) -> float:
+    """Return under x shortage + over x leftover, where an endless leftover that costs nothing costs nothing.
+
+    >>> mismatch_cost(9.0, 1.0, 0.5, 2.0), mismatch_cost(9.0, 0.0, 0.0, np.inf)
+    (6.5, 0.0)
+    """
+    return under * short + (over * left if over > 0.0 else 0.0)
 
 
 def critical_ratio(underage_cost: ArrayLike, overage_cost: ArrayLike) -> FloatArray:

@@ -5,6 +5,7 @@ import math
 from fullshelf.kernels.allowed_lots import lots_beside
 from fullshelf.kernels.blocks import FloatArray
 from fullshelf.kernels.compile import loop
+from fullshelf.kernels.critical_fractile import mismatch_cost
 from fullshelf.kernels.empirical_rows import empirical_losses, empirical_quantile, empirical_tails
 from fullshelf.kernels.newsvendor_grid import CERTAIN
 
@@ -39,7 +40,7 @@ def empirical_lots(
         row, weight = values[i], weights[i]
         wanted = empirical_quantile(kind, levels, row, weight, cu, co, CERTAIN) - stock
         short, left = empirical_losses(kind, levels, row, weight, stock)
-        nothing = cu * short + co * left
+        nothing = mismatch_cost(cu, co, short, left)
         if not (wanted == wanted and nothing == nothing and max_stock[i] == max_stock[i]):
             continue
         order[i], cost[i], saving[i], shortage[i], leftover[i] = 0.0, nothing, 0.0, short, left
@@ -47,7 +48,7 @@ def empirical_lots(
             if candidate == 0.0:
                 continue
             short, left = empirical_losses(kind, levels, row, weight, stock + candidate)
-            after = cu * short + co * left + order_cost[i]
+            after = mismatch_cost(cu, co, short, left) + order_cost[i]
             if after < cost[i]:
                 order[i], cost[i], saving[i], shortage[i], leftover[i] = candidate, after, nothing - after, short, left
 
@@ -78,7 +79,7 @@ def empirical_levels(
             point[i] = -math.inf
             continue
         short, left = empirical_losses(kind, levels, row, weight, best)
-        target = cu * short + co * left + order_cost[i]
+        target = mismatch_cost(cu, co, short, left) + order_cost[i]
         # G(y) = cu (mean - y) + ... puts the answer above this y, and G is convex: Newton's steps from the left of the
         # answer stay there; along outcomes, between which G is straight, they arrive.
         y = min(best - (left - short) - target / cu, best)
@@ -86,7 +87,7 @@ def empirical_levels(
             below, above = empirical_tails(kind, levels, row, weight, y)
             slope = cu * above - co * below
             short, left = empirical_losses(kind, levels, row, weight, y)
-            gap = cu * short + co * left - target
+            gap = mismatch_cost(cu, co, short, left) - target
             if gap <= 0.0 or slope <= 0.0:
                 break
             following = min(y + gap / slope, best)

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from fullshelf.kernels.allowed_lots import lots_beside
 from fullshelf.kernels.blocks import FloatArray
 from fullshelf.kernels.compile import core, loop
+from fullshelf.kernels.critical_fractile import mismatch_cost
 from fullshelf.kernels.distributions import Demand
 from fullshelf.kernels.empirical_demand import EmpiricalDemand
 from fullshelf.kernels.empirical_lots import empirical_levels, empirical_lots
@@ -56,7 +57,7 @@ class OrderLevels:
 def expected_cost(family: int, a: float, b: float, stock: float, under: float, over: float) -> float:
     """Return under E[(X - stock)+] + over E[(stock - X)+]."""
     short, left = losses(family, a, b, stock)
-    return under * short + over * left
+    return mismatch_cost(under, over, short, left)
 
 
 @loop
@@ -84,7 +85,7 @@ def _lots(
             continue
         wanted = optimum(family, a[i], b[i], cu / (cu + co), co / (cu + co))[0] - stock
         short, left = losses(family, a[i], b[i], stock)
-        nothing = cu * short + co * left
+        nothing = mismatch_cost(cu, co, short, left)
         if not (wanted == wanted and nothing == nothing and max_stock[i] == max_stock[i]):
             continue
         order[i] = 0.0
@@ -96,7 +97,7 @@ def _lots(
             if candidate == 0.0:
                 continue
             short, left = losses(family, a[i], b[i], stock + candidate)
-            after = cu * short + (co * left if co > 0.0 else 0.0) + order_cost[i]
+            after = mismatch_cost(cu, co, short, left) + order_cost[i]
             if after < cost[i]:
                 order[i] = candidate
                 cost[i] = after
@@ -191,7 +192,7 @@ def _levels(
         if order_cost[i] == 0.0 and (best == math.inf or not whole):
             point[i] = best
             continue
-        target = cu * short + (co * left if co > 0.0 else 0.0) + order_cost[i]
+        target = mismatch_cost(cu, co, short, left) + order_cost[i]
         # G(y) >= cu (mean - y) puts the answer above `low`, and G falls up to `best`, a convex curve: Newton's steps
         # from the left stay on the left of the answer.
         y = min(mean_of(family, a[i], b[i]) - target / cu, best)

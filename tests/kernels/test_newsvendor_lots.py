@@ -7,6 +7,7 @@ from hypothesis import strategies as some
 
 from fullshelf.kernels import newsvendor
 from fullshelf.kernels.distributions import Demand
+from fullshelf.kernels.empirical_demand import EmpiricalDemand
 
 MAKERS = {
     "poisson": lambda mean: Demand.poisson(mean),
@@ -124,3 +125,10 @@ def test_stock_that_costs_nothing_to_hold_is_ordered_without_end_where_the_order
 @pytest.mark.parametrize("moq", [1e19, 1e25, 1e300])
 def test_a_least_order_beyond_all_counts_is_not_ordered(moq):
     assert newsvendor.lot_order(Demand.poisson(20), 9, 1, moq=moq, pack_size=7).order_quantity == 0
+
+
+@pytest.mark.parametrize("demand", [Demand.uniform(10.0, 30.0), EmpiricalDemand.samples([18.0, 20.0, 22.0])])
+def test_endless_stock_that_costs_nothing_to_hold_needs_no_order(demand):
+    answer = newsvendor.lot_order(demand, 9.0, 0.0, inventory_position=np.inf)
+    assert (float(answer.order_quantity), float(answer.cost)) == (0.0, 0.0)
+    assert np.isnan(newsvendor.lot_order(demand, 9.0, 0.0, inventory_position=np.nan).order_quantity)
