@@ -62,12 +62,23 @@ def measure_kernels(
             rows += _measure_problem(problem, sizes, threads, repeats, budget, peer_seconds)
     finally:
         numba.set_num_threads(before)
+    last = [
+        row
+        for row in rows
+        if row.who == OURS
+        and row.cores == max(threads)
+        and row.work == max(other.work for other in rows if other.task == row.task and other.timing is not None)
+    ]
     missed = [
         f"{row.task}: {row.figures['times stockpyl']:,.0f} times stockpyl, goal {row.figures['goal']:,.0f}"
-        for row in rows
+        for row in last
         if row.figures.get("times stockpyl", np.inf) < row.figures.get("goal", 0.0)
-        and row.work == max(other.work for other in rows if other.task == row.task)
-        and row.cores == max(threads)
+    ]
+    of_triad = {problem.name: problem.goal_of_bandwidth for problem in problems}
+    missed += [
+        f"{row.task}: {row.figures['of triad']:.2f} of the triad, goal {of_triad[row.task]}"
+        for row in last
+        if row.figures.get("of triad", np.inf) < (of_triad[row.task] or 0.0)
     ]
     goals = ("Goals missed: " + "; ".join(missed) + ".",) if missed else ("No goal missed at the largest size.",)
     return Report("kernels", machine, limits, tuple(rows), {"problems": SEED}, (FAIRNESS, *goals))

@@ -10,11 +10,12 @@ numba's default threading layer may not. `fullshelf.kernels.threads` does the sa
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numba import get_num_threads
 from numpy.typing import ArrayLike, NDArray
+
+from fullshelf.kernels.threads import workers
 
 FloatArray = NDArray[np.float64]
 
@@ -90,9 +91,8 @@ def over_blocks(
         block = min(block, max(size // (4 * threads), LEAST))
     starts = range(0, size, block)
     if threads > 1 and len(starts) > 1:
-        with ThreadPoolExecutor(threads) as pool:
-            for _ in pool.map(one_block, starts):
-                pass
+        for _ in workers(threads).map(one_block, starts):
+            pass
     else:
         for start in starts:
             one_block(start)

@@ -79,6 +79,8 @@ def test_a_goal_that_is_missed_is_named() -> None:
     slow = Problem("slow", lambda n, _: (np.ones(n),), lambda x, _: (x[0],), {"stockpyl": lambda x: (x,)}, goal=1e15)
     assert "Goals missed: slow" in measured(slow).sentences[-1]
     assert "No goal missed" in measured(double()).sentences[-1]
+    idle = Problem("idle", lambda n, _: (np.ones(n),), lambda x, _: (x[0],), goal_of_bandwidth=1e9, moved=lambda x: 8.0)
+    assert "idle: 0.00 of the triad, goal 1000000000.0" in measured(idle).sentences[-1]
 
 
 @pytest.mark.slow  # compiles the serial and the parallel form of every kernel

@@ -1,3 +1,6 @@
+import os
+import select
+import signal
 import threading
 
 import numpy as np
@@ -33,6 +36,26 @@ def test_an_error_in_a_slice_reaches_the_caller() -> None:
 
     with pytest.raises(ZeroDivisionError):
         in_threads(fail, (np.arange(1000),))
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_starts_threads_of_its_own() -> None:
+    rows, out = np.arange(1000.0), np.zeros((1000, 2))
+    in_threads(_add, (rows, out), np.array([1.0, 2.0]))
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        again = np.zeros((1000, 2))
+        in_threads(_add, (rows, again), np.array([1.0, 2.0]))
+        os.write(write, b"same" if np.array_equal(again, out) else b"other")
+        os._exit(0)
+    os.close(write)
+    ready, _, _ = select.select([read], [], [], 30.0)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert ready, "the child waits for threads that it does not have"
+    assert os.read(read, 10) == b"same"
+    os.close(read)
 
 
 def test_arrays_of_different_rows_are_refused() -> None:
