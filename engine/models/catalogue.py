@@ -80,10 +80,15 @@ def _from_folder(folder: Path, levels: tuple[float, ...], season: int) -> Demand
     if kind == "timesfm2_5":
         own = level_array(tuple(found.get("quantiles", TIMESFM_LEVELS)))
         return PretrainedModel("timesfm", folder, own, wanted, season, _load_timesfm)
+    chronos = found.get("chronos_config")
+    if isinstance(chronos, dict) and "ChronosBoltModelForForecasting" in (found.get("architectures") or ()):
+        own = level_array(tuple(chronos["quantiles"]))
+        return PretrainedModel("chronos", folder, own, wanted, season, _load_chronos)
     if any(str(name).endswith(("ForCausalLM", "LMHeadModel")) for name in found.get("architectures") or ()):
         return PretrainedModel("causal-lm", folder, level_array(), wanted, season, _load_causal_lm)
     raise ConfigError(
-        f"{folder}: holds a model of type {kind!r}; expected {MODEL_TYPE!r}, 'timesfm2_5' or a causal language model"
+        f"{folder}: holds a model of type {kind!r}; expected {MODEL_TYPE!r}, 'timesfm2_5', Chronos-Bolt or a "
+        "causal language model"
     )
 
 
@@ -91,6 +96,12 @@ def _load_timesfm(folder: Path) -> Server:
     from fullshelf.engine.models.timesfm import TimesFMServer
 
     return TimesFMServer.load(folder)
+
+
+def _load_chronos(folder: Path) -> Server:
+    from fullshelf.engine.models.chronos import ChronosServer
+
+    return ChronosServer.load(folder)
 
 
 def _load_causal_lm(folder: Path) -> Server:

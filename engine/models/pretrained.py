@@ -29,6 +29,16 @@ Single = NDArray[np.float32]
 Rows = NDArray[np.int64]
 Answer = tuple[Rows, Single, Single | None]  # rows of the panel, their quantiles and totals (n, H, Q) at its own levels
 
+EXTRAS = {  # of this package, by what is missing
+    "torch": "model",
+    "transformers": "model",
+    "safetensors": "model",
+    "accelerate": "model",
+    "chronos": "chronos",
+    "einops": "chronos",
+    "pandas": "chronos",
+    "requests": "chronos",
+}
 NUMERICS = 2  # raised whenever a forecast of the same weights changes by a bit
 
 
@@ -130,9 +140,10 @@ class PretrainedModel:
                 try:
                     self._server = self._load(self.folder)
                 except ModuleNotFoundError as e:
-                    if (e.name or "").partition(".")[0] not in ("torch", "transformers", "safetensors", "accelerate"):
+                    extra = EXTRAS.get((e.name or "").partition(".")[0])
+                    if extra is None:
                         raise
-                    raise ConfigError(f"{self.name} needs {e.name}: pip install 'fullshelf[model]'") from e
+                    raise ConfigError(f"{self.name} needs {e.name}: pip install 'fullshelf[{extra}]'") from e
             return self._server
 
     def __reduce__(self) -> tuple[type[PretrainedModel], tuple[object, ...]]:

@@ -1,5 +1,6 @@
 """TimesFM and causal language models, on random checkpoints of a few thousand weights."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from transformers import (
     GPT2Config,
     GPT2LMHeadModel,
     PreTrainedTokenizerFast,
+    T5Config,
     TimesFm2_5Config,
     TimesFm2_5ModelForPrediction,
 )
@@ -36,6 +38,19 @@ def timesfm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shape = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2, **heads}
     lengths = {"context_length": 256, "horizon_length": 8, "output_quantile_len": 8, "max_position_embeddings": 256}
     TimesFm2_5ModelForPrediction(TimesFm2_5Config(**shape, **lengths)).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def chronos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    bolt = pytest.importorskip("chronos.chronos_bolt", reason="needs pip install 'fullshelf[chronos]'")
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("chronos")
+    shape = {"d_model": 16, "d_ff": 16, "d_kv": 8, "num_heads": 2, "num_layers": 2, "num_decoder_layers": 2}
+    own = {"context_length": 256, "prediction_length": 8, "input_patch_size": 16, "input_patch_stride": 16}
+    own |= {"quantiles": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9], "use_reg_token": True}
+    config = T5Config(**shape, decoder_start_token_id=0, pad_token_id=0, chronos_config=own)
+    bolt.ChronosBoltModelForForecasting(config).save_pretrained(folder)
     return folder
 
 
@@ -74,7 +89,7 @@ def check(forecast: Forecast) -> None:
         assert (np.diff(forecast.cumulative, axis=2) >= 0).all()
 
 
-@pytest.mark.parametrize("name", ["timesfm", "causal_lm"])
+@pytest.mark.parametrize("name", ["timesfm", "causal_lm", "chronos"])
 def test_a_series_numbers_depend_on_that_series_alone(
     name: str, panel_of: PanelOf, request: pytest.FixtureRequest
 ) -> None:
@@ -92,14 +107,40 @@ def test_a_series_numbers_depend_on_that_series_alone(
             assert alone.cumulative.tobytes() == together.cumulative[i : i + 1].tobytes()
 
 
-def test_timesfm_answers_single_periods_at_all_levels_and_any_horizon(timesfm: Path, panel_of: PanelOf) -> None:
-    model = load_model(str(timesfm), LEVELS, 7)
+@pytest.mark.parametrize("name", ["timesfm", "chronos"])
+def test_such_a_model_answers_single_periods_at_all_levels_and_any_horizon(
+    name: str, panel_of: PanelOf, request: pytest.FixtureRequest
+) -> None:
+    model = load_model(str(request.getfixturevalue(name)), LEVELS, 7)
     near, far = model.forecast(panel_of(histories()), H), model.forecast(panel_of(histories()), 20)
     assert near.cumulative is None
     assert far.quantiles.shape == (9, 20, len(LEVELS))
     check(far)
     np.testing.assert_array_equal(far.quantiles[:4, :H], near.quantiles[:4])
-    assert model.fingerprint.startswith("timesfm ")
+    assert model.fingerprint.startswith(f"{name} ")
+
+
+def test_chronos_answers_what_its_own_package_answers(chronos: Path, panel_of: PanelOf) -> None:
+    from chronos import ChronosBoltPipeline
+
+    rng = np.random.default_rng(5)
+    series = rng.gamma(2.0, 30.0, 120) + 50.5
+    own = ChronosBoltPipeline.from_pretrained(str(chronos))
+    expected = own.predict(torch.from_numpy(np.r_[np.full(136, np.nan), series]).float(), prediction_length=H)[0]
+    levels = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+    found = load_model(str(chronos), levels, 7).forecast(panel_of([series]), H)
+    rising = np.maximum.accumulate(np.maximum(expected.numpy().T, 0.0), axis=1)
+    np.testing.assert_allclose(found.quantiles[0], rising, rtol=1e-4)
+
+
+def test_without_the_package_the_extra_is_named(
+    chronos: Path, panel_of: PanelOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "fullshelf.engine.models.chronos", raising=False)
+    monkeypatch.setitem(sys.modules, "chronos.chronos_bolt", None)
+    monkeypatch.setitem(sys.modules, "chronos", None)
+    with pytest.raises(ConfigError, match=r"chronos needs chronos.*: pip install 'fullshelf\[chronos\]'"):
+        load_model(str(chronos), LEVELS, 7).forecast(panel_of(histories()[:1]), H)
 
 
 @pytest.mark.parametrize("period", list(Period))
