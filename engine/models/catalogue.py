@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fullshelf.engine.config import nearest
 from fullshelf.engine.errors import ConfigError
+from fullshelf.engine.models.average import AverageModel
 from fullshelf.engine.models.classical import AutoModel, ClassicalModel, Forecaster
 from fullshelf.engine.models.demand_lm.forecaster import MODEL_TYPE, SHIPPED, demand_lm
 from fullshelf.engine.models.names import MODELS
@@ -31,6 +32,7 @@ FORECASTERS: dict[str, Forecaster] = {
 }
 
 
+SHARES = (0.6, 0.4)  # of auto and DemandLM in `auto+demand-lm`
 TIMESFM_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # where its configuration names none
 
 
@@ -65,6 +67,9 @@ def load_model(name: str, levels: tuple[float, ...], season: int) -> DemandModel
         return AutoModel(level_array(levels), season)
     if name == "demand-lm":
         return demand_lm(SHIPPED, level_array(levels), season)
+    if name == "auto+demand-lm":
+        members = AutoModel(level_array(levels), season), demand_lm(SHIPPED, level_array(levels), season)
+        return AverageModel(members, SHARES, season)
     if "/" in name:
         return _from_folder(Path(name), levels, season)
     if name not in FORECASTERS:

@@ -11,4 +11,5 @@ MODELS = (
     "exponential-smoothing",
     "theta",
     "demand-lm",
+    "auto+demand-lm",
 )

@@ -7,7 +7,7 @@ from fullshelf.kernels.levels import LEVELS
 
 def test_every_name_is_a_model_with_its_own_fingerprint() -> None:
     fingerprints = {load_model(name, LEVELS, 7).fingerprint for name in model_names()}
-    assert len(fingerprints) == len(model_names()) == len(FORECASTERS) + 2
+    assert len(fingerprints) == len(model_names()) == len(FORECASTERS) + 3
 
 
 def test_what_changes_the_numbers_changes_the_fingerprint() -> None:
