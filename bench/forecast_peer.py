@@ -31,7 +31,7 @@ def missing_peer() -> str:
 
 def missing_model(name: str) -> str:
     """Say why one of our models cannot be measured; "" if it can."""
-    if name == "demand-lm" and importlib.util.find_spec("torch") is None:
+    if name.endswith("demand-lm") and importlib.util.find_spec("torch") is None:
         return "torch is not installed: pip install 'fullshelf[model]'"
     return ""
 
