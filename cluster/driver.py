@@ -37,7 +37,7 @@ def drive(
     wanted
         Returns how many actors the cluster has room for.
     watch
-        Called after each round of events, a few times a second at least.
+        Called a few times a second.
     note
         Called with what happens to actors and shards.
     method
@@ -51,7 +51,7 @@ def drive(
         If the end was asked for, after what was at work has been yielded.
     """
     results: dict[int, Any] = {}  # of shards: what they returned or raised last
-    looked = stopped = None
+    looked = stopped = ticked = None
     alive = time.monotonic()
     for actor in fleet.ready:  # from earlier work
         yield from _do(fleet, scheduler, scheduler.joined(actor, alive), results, method, note)
@@ -65,7 +65,7 @@ def drive(
         elif looked is None or now - looked > RESIZE_SECONDS:
             looked = now
             fleet.resize(min(wanted(), scheduler.left))
-        alive = now if fleet.ready else alive
+        alive = now if fleet.size else alive
         if now - alive > START_SECONDS:
             raise RunError(
                 f"no actor got ready within {START_SECONDS:,.0f} s: the cluster has no free room for one. Free or add "
@@ -75,8 +75,10 @@ def drive(
         for event in fleet.events(POLL_SECONDS):
             _write_down(event, fleet, note)
             yield from _do(fleet, scheduler, _tell(scheduler, event, results), results, method, note)
-        yield from _do(fleet, scheduler, scheduler.tick(time.monotonic()), results, method, note)
-        watch(scheduler, fleet)
+        if ticked is None or time.monotonic() - ticked >= POLL_SECONDS:  # not for each event: it looks at every actor
+            ticked = time.monotonic()
+            yield from _do(fleet, scheduler, scheduler.tick(ticked), results, method, note)
+            watch(scheduler, fleet)
     for actor in scheduler.busy:  # at a copy that has lost
         fleet.kill(actor)
     stop.check()

@@ -57,6 +57,11 @@ class Fleet:
         return dict(self._ready)
 
     @property
+    def size(self) -> int:
+        """Actors that are ready."""
+        return len(self._ready)
+
+    @property
     def pending(self) -> int:
         """Actors asked for that are not ready yet."""
         return len(self._handles) - len(self._ready)

@@ -55,7 +55,7 @@ class Metrics:
         """Take over how the scheduler and the fleet stand."""
         self._waiting.set(scheduler.waiting, self._run)
         self._in_flight.set(scheduler.in_flight, self._run)
-        self._ready.set(len(fleet.ready), self._run)
+        self._ready.set(fleet.size, self._run)
         self._pending.set(fleet.pending, self._run)
         for kind, before in self._seen.items():
             if (now := scheduler.counts[kind]) > before:
