@@ -46,14 +46,12 @@ def faults(
     work: Annotated[Path | None, typer.Option(help="folder for data and runs; default: one that is removed")] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Refresh on a Ray cluster under fire: killed actors, nodes, drivers, hung shards, damaged files, a full disk."""
-    from fullshelf.bench.faults import ROUNDS, measure_faults
+    """Refresh on Ray under fire: killed actors, nodes, drivers, hung shards, damaged files, full disk, broken store."""
+    from fullshelf.bench.faults import measure_faults
 
     with tempfile.TemporaryDirectory(prefix="fullshelf-bench-") as scratch:
         _run(
-            lambda machine, limits, say: measure_faults(
-                machine, limits, work or Path(scratch), ROUNDS[size], seed, say=say
-            ),
+            lambda machine, limits, say: measure_faults(machine, limits, work or Path(scratch), size, seed, say=say),
             size,
             json_file,
             packages=("ray",),

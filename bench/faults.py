@@ -1,9 +1,9 @@
 """`fullshelf bench faults`: a refresh on a Ray cluster under fire; what comes out must be what comes out in peace.
 
 Four nodes with made-up GPUs on this machine. From a seed: actors are killed and frozen, nodes torn out, drivers killed,
-cached shards damaged, the disk filled. A run that ends with an error is called again after doing what its message says,
-as a person would. Each round's tables are compared with those of the local executor by sha256, so no row is missing,
-none is there twice, and no number differs.
+cached shards damaged, the disk filled; in rounds of their own, whose output lies in an object store, the store fails. A
+run that ends with an error is called again after doing what its message says, as a person would. Each round's tables
+are compared with those of the local executor by sha256: no row is missing, none is there twice, and no number differs.
 """
 
 from __future__ import annotations
@@ -18,25 +18,31 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from fullshelf.bench.faulty_store import FaultyStore, faulty_store
 from fullshelf.bench.machine import Limits, Machine
 from fullshelf.bench.ray_nodes import NODE, actor_processes, nodes
 from fullshelf.bench.result import OURS, Report, Row
 from fullshelf.bench.timing import once
 from fullshelf.engine.simulate import simulate_marketplace
+from fullshelf.engine.storage import Remote
 
 SEED = 5
 NODES = 4
 SERIES, PERIODS, SHARDS = 1200, 200, 48
 KINDS = ("kill an actor", "freeze an actor", "tear out a node", "kill the driver", "damage a cached shard")
 FULL_DISK = "fill the disk"
+STORE_KINDS = ("let the store fail", "freeze the store", "let the store refuse", "kill an actor", "kill the driver")
+BUCKET = "campaign"
 ROUNDS = {"small": 1, "full": 9}
+STORE_ROUNDS = {"small": 1, "full": 3}
+OUTAGE = (1.0, 10.0)  # seconds, from and to, that a store fails or stands still
 IN_A_ROUND = 6
 CALLS = 30  # of one round, before it counts as one that does not end
 PATIENCE = 600.0  # seconds for one call
@@ -44,7 +50,9 @@ TABLES = ("forecasts", "lead_time_demand", "orders", "rejects")
 
 READING = (
     "A fault counts when it was done to a run at work. Freezing is SIGSTOP; a node's processes are killed, and another "
-    "node joins; a damaged shard has its last 64 bytes overwritten. seconds are those of all calls of a round together."
+    "node joins; a damaged shard has its last 64 bytes overwritten. The store is moto's S3 server; for 1 to 10 s it "
+    "answers 503 to everything, or stands still, or it answers 403 until the run has ended. Rounds without limits "
+    "split their sales on the cluster. seconds are those of all calls of a round together."
 )
 
 
@@ -64,10 +72,22 @@ def faults_of(seed: int, rounds: int, disk: bool) -> list[list[str]]:
     return [sorted(faults, key=lambda kind: kind != FULL_DISK) for faults in cut]  # the disk is small from the start
 
 
+def store_faults_of(seed: int, rounds: int) -> list[list[str]]:
+    """Return the faults of each round in an object store: every kind once, in an order that the seed decides.
+
+    Examples
+    --------
+    >>> [sorted(faults) == sorted(STORE_KINDS) for faults in store_faults_of(5, 2)]
+    [True, True]
+    """
+    dice = random.Random(seed + 1)
+    return [dice.sample(STORE_KINDS, len(STORE_KINDS)) for _ in range(rounds)]
+
+
 def measure_faults(
-    machine: Machine, limits: Limits, work: Path, rounds: int, seed: int = SEED, say: Callable[[str], None] = print
+    machine: Machine, limits: Limits, work: Path, size: str, seed: int = SEED, say: Callable[[str], None] = print
 ) -> Report:
-    """Run the campaign under `work`.
+    """Run the campaign of a size, small or full, under `work`.
 
     Raises
     ------
@@ -83,23 +103,30 @@ def measure_faults(
         if code != 0:
             raise RuntimeError(f"the peaceful run failed with exit code {code}: {text}")
         expected[limited] = run.tables()
+    campaign = [(faults, False) for faults in faults_of(seed, ROUNDS[size], os.getuid() == 0)]
+    campaign += [(faults, True) for faults in store_faults_of(seed, STORE_ROUNDS[size])]
     rows, done = list[Row](), Counter[str]()
-    with nodes(NODES) as cluster:
-        for number, faults in enumerate(faults_of(seed, rounds, os.getuid() == 0)):
-            limited = number % 2 == 0
-            run = _Round(market.folder, work / f"round-{number}", limited)
-            say(f"round {number + 1} of {rounds}: {', '.join(faults)}")
-            begun = time.perf_counter()
-            felt = _under_fire(run, cluster, faults, random.Random(seed * 1000 + number), say)
-            seconds = time.perf_counter() - begun
-            if run.tables() != expected[limited]:
-                raise RuntimeError(f"round {number + 1}: the tables under {run.output} differ from the peaceful run's")
-            done.update(felt)
-            note = ", ".join(f"{kind} {count}" for kind, count in sorted(Counter(felt).items()))
-            what = "with limits" if limited else "without limits"
-            size = f"{SERIES:,} series, {SHARDS} shards, {what}"
-            rows.append(Row(f"round {number + 1}", OURS, size, SHARDS, "shards", once(seconds), NODES, {}, note))
-            shutil.rmtree(run.output, ignore_errors=True)
+    with faulty_store(work / "store", BUCKET) as store:
+        os.environ.update(store.environment)  # before the nodes begin, which hand it on to their actors
+        with nodes(NODES) as cluster:
+            for number, (faults, stored) in enumerate(campaign):
+                limited = number % 2 == 0
+                kind = _StoreRound if stored else _Round
+                run = kind(market.folder, work / f"round-{number}", limited)
+                say(f"round {number + 1} of {len(campaign)}: {', '.join(faults)}")
+                begun = time.perf_counter()
+                felt = _under_fire(run, cluster, store, faults, random.Random(seed * 1000 + number), say)
+                seconds = time.perf_counter() - begun
+                if run.tables() != expected[limited]:
+                    raise RuntimeError(f"round {number + 1}: the tables of {run.runs} differ from the peaceful run's")
+                done.update(felt)
+                note = ", ".join(f"{kind} {count}" for kind, count in sorted(Counter(felt).items()))
+                what = ("with limits" if limited else "without limits") + (", in a store" if stored else "")
+                size_words = f"{SERIES:,} series, {SHARDS} shards, {what}"
+                rows.append(
+                    Row(f"round {number + 1}", OURS, size_words, SHARDS, "shards", once(seconds), NODES, {}, note)
+                )
+                run.remove()
     figures = {"faults": float(done.total()), "rounds with the same bytes": float(len(rows))}
     return Report("faults", machine, limits, tuple(rows), {"faults": seed}, (READING,), figures | dict(done))
 
@@ -108,14 +135,21 @@ class _Round:
     """One run in a folder of its own."""
 
     def __init__(self, market: Path, output: Path, limited: bool) -> None:
-        self.output = output
+        self.output, self.runs = output, self._runs(output)
         plan = yaml.safe_load((market / "fullshelf.yaml").read_text(encoding="utf-8"))
         if not limited:
             del plan["inputs"]["limits"]
-        plan |= {"output": str(output / "runs"), "run": {"shards": SHARDS, "gpus_per_actor": 1}}
+        split = "driver" if limited else "cluster"
+        plan |= {"output": self.runs, "run": {"shards": SHARDS, "gpus_per_actor": 1, "split": split} | self._settings()}
         output.mkdir(parents=True, exist_ok=True)
         self.configuration = market / f"{output.name}.yaml"
         self.configuration.write_text(yaml.safe_dump(plan), encoding="utf-8")
+
+    def _runs(self, output: Path) -> str:
+        return str(output / "runs")
+
+    def _settings(self) -> dict[str, Any]:
+        return {}
 
     def start(self, address: str | None) -> subprocess.Popen[str]:
         words = [sys.executable, "-m", "fullshelf.engine", "refresh", str(self.configuration), "--quiet"]
@@ -128,12 +162,13 @@ class _Round:
         _, text = process.communicate(timeout=PATIENCE)
         return process.returncode, text
 
-    def records(self) -> list[Path]:
-        return list(self.output.glob("runs/*/_shards/*.json"))
+    def records(self) -> set[str]:
+        """Return the names of the records of shards that are done."""
+        return {file.name for file in self.output.glob("runs/*/_shards/*.json")}
 
     def open_shards(self) -> list[Path]:
         """Return the cached shards that are not done yet."""
-        done = {int(file.name[:5]) for file in self.records()}
+        done = {int(name[:5]) for name in self.records()}
         files = sorted(self.output.glob("runs/.cache/sales-*/*/shard-*.parquet"))
         return [file for file in files if int(file.stem.removeprefix("shard-")) not in done]
 
@@ -142,22 +177,62 @@ class _Round:
         files = (file for name in TABLES for file in sorted((folder / name).iterdir()))
         return {str(f.relative_to(folder)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
 
+    def remove(self) -> None:
+        shutil.rmtree(self.output, ignore_errors=True)
+
+
+class _StoreRound(_Round):
+    """One run in the object store."""
+
+    def _runs(self, output: Path) -> str:
+        return f"s3://{BUCKET}/{output.name}"
+
+    def _settings(self) -> dict[str, Any]:
+        return {"work": str(self.output / "work")}
+
+    @property
+    def _place(self) -> Remote:
+        return Remote(self.runs, self.output / "scratch")
+
+    def records(self) -> set[str]:
+        return {name.rpartition("/")[2] for name in self._place.below() if "/_shards/" in name}
+
+    def open_shards(self) -> list[Path]:
+        return []  # a run in a store reads the shards that were sent there
+
+    def tables(self) -> dict[str, str]:
+        run = self._place / (self._place / "current").read_text().strip()
+        names = sorted(name for name in run.below() if name.partition("/")[0] in TABLES)
+        return {name: hashlib.sha256((run / name).read_bytes()).hexdigest() for name in names}
+
+    def remove(self) -> None:
+        self._place.remove_below()
+        super().remove()
+
 
 def _under_fire(
-    run: _Round, cluster: Any, faults: list[str], dice: random.Random, say: Callable[[str], None]
+    run: _Round,
+    cluster: Any,
+    store: FaultyStore,
+    faults: list[str],
+    dice: random.Random,
+    say: Callable[[str], None],
 ) -> list[str]:
     """Call the refresh until it is complete, with faults meanwhile; return those that hit it."""
     todo, felt = list(faults), list[str]()
     with _disk(run.output, small=FULL_DISK in todo) as grow:
         for _ in range(CALLS):
-            process, begun = run.start(cluster.address), time.monotonic()
+            process, begun, hit_store = run.start(cluster.address), time.monotonic(), False
             while process.poll() is None:
                 if time.monotonic() - begun > PATIENCE:
                     process.kill()
                     raise RuntimeError(f"a call did not end within {PATIENCE:.0f} s: {run.configuration}")
                 time.sleep(dice.uniform(0.1, 0.8))
-                if todo and todo[0] != FULL_DISK and run.records() and _strike(todo[0], run, cluster, process, dice):
-                    felt.append(todo.pop(0))
+                if todo and todo[0] != FULL_DISK and run.records():
+                    hit = _strike_store(todo[0], store, process, dice)
+                    hit_store |= hit
+                    if hit or _strike(todo[0], run, cluster, process, dice):
+                        felt.append(todo.pop(0))
             text = process.communicate()[1]
             if process.returncode == 0:
                 return felt
@@ -166,10 +241,30 @@ def _under_fire(
                 felt.append(todo.pop(0) if todo and todo[0] == FULL_DISK else FULL_DISK)
             elif damaged := re.search(r"(\S+): a shard file is damaged", text):
                 shutil.rmtree(damaged[1], ignore_errors=True)  # what the message tells a person to do
-            elif process.returncode != -9:
+            elif process.returncode != -9 and not (hit_store and run.runs in text):
                 raise RuntimeError(f"exit code {process.returncode}: {text}")
             say(f"… called again after exit code {process.returncode}")
     raise RuntimeError(f"{run.configuration}: not complete after {CALLS} calls")
+
+
+def _strike_store(kind: str, store: FaultyStore, driver: subprocess.Popen[str], dice: random.Random) -> bool:
+    """Let the store fail for a while, or as long as the driver lives, if that is the fault; return whether it was."""
+    if kind == "freeze the store":
+        store.freeze()
+        time.sleep(dice.uniform(*OUTAGE))
+        store.thaw()
+    elif kind == "let the store fail":
+        store.answer(503)
+        time.sleep(dice.uniform(*OUTAGE))
+        store.heal()
+    elif kind == "let the store refuse":
+        store.answer(403)
+        with suppress(subprocess.TimeoutExpired):
+            driver.wait(PATIENCE)
+        store.heal()
+    else:
+        return False
+    return True
 
 
 def _strike(kind: str, run: _Round, cluster: Any, driver: subprocess.Popen[str], dice: random.Random) -> bool:
