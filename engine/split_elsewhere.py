@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -35,6 +37,7 @@ from fullshelf.engine.watch import Watch
 __all__ = ["PREFIX", "Elsewhere", "Step", "Steps", "plan_exchange", "remove_exchanges", "split_elsewhere"]
 
 PREFIX = "exchange-"
+APPEAR_SECONDS = 120.0  # NFS remembers for a minute that there was no such file
 Record = dict[str, Any]
 Step = Literal["piece", "range"]
 Steps = Callable[[Step, Sequence[int]], Iterator[int]]  # runs these numbers, yields each when its record is written
@@ -109,11 +112,8 @@ def _pieces(exchange: Exchange, run: Steps, watch: Watch) -> list[Record]:
     done = sum(_read(record) for record in records.values())
     watch.progress("split", done, max(rows, done))
     for number in run("piece", [n for n in numbers if n not in records]):
-        record = _piece_done(exchange, number)
-        if record is None:
-            raise RunError(f"{piece_record(exchange, number)}: not to be seen from here; do all nodes see this folder?")
-        records[number] = record
-        done += _read(record)
+        records[number] = _appearing(partial(_piece_done, exchange, number), piece_record(exchange, number), watch)
+        done += _read(records[number])
         watch.progress("split", done, max(rows, done))
     return [records[n] for n in numbers]
 
@@ -128,12 +128,23 @@ def _ranges(exchange: Exchange, run: Steps, watch: Watch) -> list[Record]:
     records = {n: record for n in numbers if (record := _range_done(exchange, n)) is not None}
     watch.progress("sort", len(records), len(numbers))
     for number in run("range", [n for n in numbers if n not in records]):
-        record = _range_done(exchange, number)
-        if record is None:
-            raise RunError(f"{range_record(exchange, number)}: not to be seen from here; do all nodes see this folder?")
-        records[number] = record
+        records[number] = _appearing(partial(_range_done, exchange, number), range_record(exchange, number), watch)
         watch.progress("sort", len(records), len(numbers))
     return [records[n] for n in numbers]
+
+
+def _appearing(find: Callable[[], Record | None], path: Path, watch: Watch) -> Record:
+    """Wait for a record that another machine has written: a network file system may show it late."""
+    begun = time.monotonic()
+    while (record := find()) is None:
+        watch.stop()
+        if time.monotonic() - begun > APPEAR_SECONDS:
+            raise RunError(
+                f"{path}: was written on another machine, but is not to be seen from this one; the folder must lie "
+                "where every node sees it"
+            )
+        time.sleep(0.1)
+    return record
 
 
 def _piece_done(exchange: Exchange, piece: int) -> Record | None:

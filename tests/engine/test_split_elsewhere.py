@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -189,6 +190,45 @@ def test_rows_that_get_lost_on_the_way_end_the_run(data: Path, tmp_path: Path) -
 
     with pytest.raises(RunError, match=r"rows were read, but .* written"):
         split(data, tmp_path / "together", Here(lose))
+
+
+class Absent(Here):
+    """Says that it did a step, but nobody sees what it wrote; or only after a while."""
+
+    def __init__(self, hidden: float) -> None:
+        super().__init__()
+        self._hidden = hidden
+
+    @contextmanager
+    def working(self, job: JobFile) -> Iterator[Steps]:
+        exchange: Exchange = read_job(job)["exchange"]
+        with super().working(job) as run:
+
+            def late(step: Step, numbers: Sequence[int]) -> Iterator[int]:
+                for number in run(step, numbers):
+                    record = steps.piece_record(exchange, number)
+                    if step == "piece" and number == 0:
+                        aside = record.rename(record.with_suffix(".late"))
+                        show = threading.Timer(self._hidden, aside.rename, (record,))
+                        show.start()
+                        try:
+                            yield number
+                        finally:
+                            show.join()
+                    else:
+                        yield number
+
+            yield late
+
+
+def test_records_that_appear_late_are_waited_for_and_those_that_never_do_end_the_run(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = split(data, tmp_path / "together", Absent(0.3))
+    assert content(together) == content(split(data, tmp_path / "alone", None))
+    monkeypatch.setattr(driver, "APPEAR_SECONDS", 0.1)
+    with pytest.raises(RunError, match=r"00000\.json: was written on another machine, but is not to be seen"):
+        split(data, tmp_path / "again", Absent(0.5))
 
 
 def test_a_file_that_changes_meanwhile_ends_the_run(data: Path, tmp_path: Path) -> None:
