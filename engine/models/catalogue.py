@@ -32,7 +32,7 @@ FORECASTERS: dict[str, Forecaster] = {
 }
 
 
-SHARES = (0.6, 0.4)  # of auto and DemandLM in `auto+demand-lm`
+SHARES = (0.7, 0.3)  # of auto and DemandLM in `auto+demand-lm`
 TIMESFM_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # where its configuration names none
 
 
