@@ -16,7 +16,7 @@ PanelOf = Callable[..., Panel]
 
 
 def test_batches_of_a_gpu_are_larger_and_prepared_ahead(panel_of: PanelOf) -> None:
-    assert rows_of(511) == 32
+    assert rows_of(511) == 64
     assert rows_of(511, GPU_POSITIONS) == 2048
     panel = panel_of([np.arange(1.0, n) for n in range(2, 200)])
     plain, early = (
@@ -24,7 +24,7 @@ def test_batches_of_a_gpu_are_larger_and_prepared_ahead(panel_of: PanelOf) -> No
         for order in (list, _prepared)
     )
     assert plain == early
-    assert len(plain) == 4
+    assert len(plain) == 3
 
 
 def test_a_batch_that_does_not_fit_is_halved_until_it_does(
