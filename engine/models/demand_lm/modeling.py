@@ -1,7 +1,7 @@
 """DemandLM: patches of a season as tokens, any Hugging Face decoder, and two heads: each period, and the running total.
 
-Tokens: one that says what kind of series it is, the patches of the past, then a patch for each season ahead, of which
-only covariates are known. One pass answers all periods; nothing is sampled or fed back.
+Tokens: one that says what kind of series it is, the patches of the past (old ones share, `groups.py`), then a patch for
+each season ahead, of which only covariates are known. One pass answers all periods; nothing is sampled or fed back.
 
 The heads work in asinh space around the median, with positive steps to the levels above and below, so levels never
 cross. Below zero the curve is flattened to a tenth, so that a level of which the demand is zero may lie anywhere there;
