@@ -70,7 +70,7 @@ def with_overrides(
         for s in places
     ]
     columns: dict[str, Array | NDArray[np.int64]] = {
-        "lead": lead, "review": problem.review, "life": terms.life, "holding": terms.holding,
+        "lead": lead, "review": problem.review, "life": terms.shelf, "holding": terms.holding,
         "shortage": terms.shortage, "waste": terms.waste, "on_hand": stock.on_hand, "owed": stock.owed,
     }  # fmt: skip
     kept = said.with_columns(

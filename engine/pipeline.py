@@ -20,6 +20,7 @@ import polars as pl
 from fullshelf.engine import hindsight
 from fullshelf.engine.commit import write_json, write_parquet
 from fullshelf.engine.config import PlanSettings
+from fullshelf.engine.end_of_sale import cut_off, ends_of
 from fullshelf.engine.forecast_table import forecast_frame, lead_time_demand_frame
 from fullshelf.engine.intake import Intake, ShardInput
 from fullshelf.engine.limits import Limit
@@ -83,7 +84,7 @@ def run_shard(job: ShardJob, shard: int) -> Record:
         given = job.intake.read(shard, job.horizon)
         since = _forecast_before(job, shard, given)
     with clock.stage("forecast"):
-        alone = forecast = job.model.forecast(given.panel, job.horizon, given.ahead)
+        alone = forecast = cut_off(job.model.forecast(given.panel, job.horizon, given.ahead), ends_of(given.supply))
         if given.overrides is not None:
             forecast = adjusted(alone, given.overrides, given.panel.last)
     with clock.stage("protect"):

@@ -19,6 +19,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fullshelf.engine.config import PlanSettings
+from fullshelf.engine.end_of_sale import ends_of
 from fullshelf.engine.explanations import explanations
 from fullshelf.engine.forecast import LeadTimeDemand
 from fullshelf.engine.order_plan import OrderPlan
@@ -26,6 +27,7 @@ from fullshelf.engine.reasons import reasons
 from fullshelf.engine.service_targets import ServiceTargets, service_targets
 from fullshelf.engine.stock_position import StockPosition, stock_position
 from fullshelf.kernels.demand_paths import path_nodes
+from fullshelf.kernels.lasting_lots import lasting_lots, lasting_offsets
 from fullshelf.kernels.net_requirement import net_requirement
 from fullshelf.kernels.order_policies import (
     best_orders,
@@ -55,7 +57,9 @@ class Terms:
     pack: Array  # units
     moq: Array  # units: whole packs, at least one
     max_stock: Array  # units, inf = none
-    life: NDArray[np.int64]  # periods, 0 = keeps
+    shelf: NDArray[np.int64]  # shelf life in periods, 0 = keeps
+    ends: NDArray[np.int64]  # periods until the sale ends, 0 = it goes on, -1 = it is over
+    life: NDArray[np.int64]  # periods in which an order can be sold, 0 = it keeps: shelf life, or until the sale ends
     cycle: NDArray[np.int64]  # periods that an order can sell: the review period, or a shorter shelf life
     single: NDArray[np.bool_]  # the shelf life ends before the next order arrives
     planned: NDArray[np.bool_]
@@ -86,6 +90,7 @@ class OrderProblem:
     fill: Array  # (S,) fill rate that is promised; NaN: none
     known: Array  # (S,) of `lost_sales_underage`
     carry: Array  # (S,) share of a price that a unit left over saves later
+    lasting: Array  # (S,) units expected in a cycle where a lot may last for many; 0: backorders, shelf life, promise
     smallest: Array  # (S,) units: MOQ, pack or economic lot
     trial: Array  # (S,) units: the same before a lot was rounded to packs
     most: Array  # (S,) units
@@ -102,10 +107,16 @@ class OrderProblem:
             (n,) which; all by default.
         """
         free, quantity = np.empty_like(price), np.empty_like(price)
+        serve, outlast, waiting, over = self.serve[rows], self.outlast[rows], self.waiting[rows], self.deciding[rows]
+        known, carry, lots = self.known[rows], self.carry[rows], (self.smallest[rows], self.trial[rows])
+        most = self.most[rows]
         best_orders(
-            self.levels, self.serve[rows], self.outlast[rows], self.same[rows], self.underage[rows],
-            self.waiting[rows], self.deciding[rows], self.known[rows], self.carry[rows], price, self.terms.pack[rows],
-            self.smallest[rows], self.trial[rows], self.most[rows], free, quantity,
+            self.levels, serve, outlast, self.same[rows], self.underage[rows], waiting, over, known, carry, price,
+            self.terms.pack[rows], *lots, most, free, quantity,
+        )  # fmt: skip
+        lasting_lots(
+            self.levels, serve, outlast, waiting, over, known, carry, price, self.terms.order_cost[rows],
+            self.lasting[rows], self.position.inventory_position[rows] <= 0.0, *lots, most, free, quantity,
         )  # fmt: skip
         quantity = np.where(np.isnan(self.fixed[rows]), quantity, self.fixed[rows])
         return free, np.where(self.terms.planned[rows], quantity, 0.0)
@@ -123,6 +134,11 @@ class OrderProblem:
             self.levels, self.serve, self.outlast, self.waiting, overage, self.known, self.carry, price,
             self.trial, free,
         )  # fmt: skip
+        lasting_offsets(
+            self.levels, self.serve, self.outlast, self.waiting, overage, self.known, self.carry, price,
+            self.terms.order_cost, self.lasting, self.smallest, self.trial, free, offset,
+        )  # fmt: skip
+        offset = np.where(best > 0, np.maximum(offset, 0.0), offset)
         short, left, leftover_cost = np.empty(S), np.empty(S), np.empty(S)
         expectations(self.levels, self.need, self.outlast, self.overage, quantity, short, left, leftover_cost)
         shortage, position = short + self.lost_before, self.position.inventory_position
@@ -204,8 +220,8 @@ def order_problem(
     need, outlast, lost_before = np.empty((S, levels.size)), np.empty((S, levels.size)), np.empty(S)
     net_requirement(
         demand.levels, totals.single, totals.running, totals.rate, demand.first_lead,
-        demand.lead_weight, demand.review, terms.life, lost, terms.holding, waste, position.on_hand, position.owed,
-        position.offsets, position.steps, position.units, path_nodes(), need, outlast, lost_before,
+        demand.lead_weight, demand.review, terms.life, terms.shelf, lost, terms.holding, waste, position.on_hand,
+        position.owed, position.offsets, position.steps, position.units, path_nodes(), need, outlast, lost_before,
     )  # fmt: skip
     serve, underage, overage = need, terms.shortage, terms.holding * terms.cycle + waste
     if not lost:  # a backorder costs at the end of every period in which it is owed
@@ -229,19 +245,20 @@ def order_problem(
         implied = underage_for_service(levels, serve, outlast, same, deciding, service)
         underage = np.where(promised, implied, underage)
         waiting = np.where(promised, np.inf, waiting)
-    known = np.ones(S)
+    known, lasting = np.ones(S), np.zeros(S)
     if lost:
+        lasting = np.where(promised | (terms.life > 0), 0.0, demand.mean * (demand.review / demand.periods))
         before, covered = demand.mean * (mean_lead / demand.periods), np.zeros(S)
         np.divide(position.inventory_position, before, out=covered, where=before > 1e-9)
         covered = np.clip(covered, 0.0, 1.0)
-        known = np.where(promised | (terms.life > 0), 1.0, 1.0 - covered * (mean_lead / demand.periods))
+        known = np.where(promised | (terms.shelf > 0) | terms.single, 1.0, 1.0 - covered * (mean_lead / demand.periods))
     return OrderProblem(
         terms=terms, mean=demand.mean, periods=demand.periods, review=demand.review, position=position,
         reported=stock["known"].to_numpy(), policy=policy, levels=levels,
         need=need, serve=serve, outlast=outlast, same=same, lost_before=lost_before, underage=underage,
         waiting=waiting, overage=overage, deciding=deciding,
         target=service, fill=targets.fill, known=known,
-        carry=np.where(terms.single, 0.0, CARRY), smallest=smallest, trial=trial, most=room,
+        carry=np.where(terms.single, 0.0, CARRY), lasting=lasting, smallest=smallest, trial=trial, most=room,
         fixed=np.full(S, np.nan) if by_hand is None else by_hand,
     )  # fmt: skip
 
@@ -253,7 +270,10 @@ def _terms(supply: pl.DataFrame, demand: LeadTimeDemand) -> Terms:
     paid = supply.select(pl.coalesce("unit_cost", "unit_price", "shortage_cost").fill_null(0.0)).to_series().to_numpy()
     pack = column("pack_size", 1.0)
     pack = np.where(pack > 0, pack, 1.0)
-    life = np.ceil(np.where(np.isfinite(column("shelf_life", np.inf)), column("shelf_life", 0.0), 0.0) - 1e-9)
+    shelf = np.where(np.isfinite(column("shelf_life", np.inf)), column("shelf_life", 0.0), 0.0)
+    shelf, ends = np.ceil(shelf - 1e-9).astype(np.int64), ends_of(supply)
+    rest = np.maximum(ends - (demand.periods - demand.review), 1)  # periods of sale after the arrival
+    life = np.where(ends == 0, shelf, np.where(shelf > 0, np.minimum(shelf, rest), rest))
     return Terms(
         shortage=np.maximum(column("shortage_cost", 0.0), 0.0),
         holding=np.maximum(column("holding_cost", 0.0), 0.0),
@@ -262,7 +282,9 @@ def _terms(supply: pl.DataFrame, demand: LeadTimeDemand) -> Terms:
         pack=pack,
         moq=np.maximum(np.ceil(column("moq", 0.0) / pack - 1e-9), 1.0) * pack,
         max_stock=column("max_stock", np.inf),
-        life=life.astype(np.int64),
+        shelf=shelf,
+        ends=ends,
+        life=life,
         cycle=np.where(life > 0, np.minimum(life, demand.review), demand.review).astype(np.int64),
         single=(life > 0) & (life <= demand.review),
         planned=supply["planned"].to_numpy(),
@@ -274,7 +296,8 @@ def _policy(
 ) -> tuple[NDArray[np.int64], Array, Array]:
     """Return each series' policy, the smallest order that it places, and the same before rounding to packs."""
     rate = demand.totals.rate
-    longest = np.minimum(np.where(terms.life > 0, rate * terms.life / 2, np.inf), room)
+    longest = np.minimum(np.where(terms.shelf > 0, rate * terms.shelf / 2, np.inf), room)
+    longest = np.where(terms.ends != 0, np.minimum(longest, rate * terms.life), longest)
     lot = economic_lots(terms.order_cost, rate, terms.holding, longest)
     match settings.policy:
         case "newsvendor":

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from fullshelf.engine.end_of_sale import ends_of
 from fullshelf.engine.forecast import Forecast, LeadTimeDemand, RunningTotals
 from fullshelf.engine.panel import Panel
 from fullshelf.kernels.lead_time import (
@@ -58,7 +59,7 @@ def protect(forecast: Forecast, supply: pl.DataFrame, panel: Panel | None = None
     first, weight = _lead_times(lead, np.maximum(sd, 0.0), H - review)
     life = np.ceil(supply["shelf_life"].fill_null(0.0).to_numpy() - SLACK).astype(np.int64)
     latest = first + weight.shape[1] - 1 - (weight[:, ::-1] > 0).argmax(axis=1)  # lead time with any probability
-    reach = np.clip(latest + np.maximum(review, life), 1, H)
+    reach = np.clip(np.maximum(latest + np.maximum(review, life), ends_of(supply)), 1, H)
     totals = _totals(forecast, reach, panel)
     quantiles = np.empty((S, Q))
     mix_over_lead_times(forecast.levels, totals.running, first, weight, review, quantiles)

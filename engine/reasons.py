@@ -58,7 +58,8 @@ def reasons(
             "smallest": problem.smallest,
             "most": problem.most,
             "max_stock": terms.max_stock,
-            "life": terms.life,
+            "life": terms.shelf,
+            "ends": terms.ends,
             "known": problem.reported,
             "lot": problem.policy == 2,
             "earns": problem.underage > 0,
@@ -123,6 +124,8 @@ def reasons(
         pl.lit(". "),
         there,
         said(pl.col("life") > 0, ", shelf life {} periods", pl.col("life")),
+        said(pl.col("ends") > 0, ", sold for {} more periods", pl.col("ends")),
+        said(pl.col("ends") < 0, ", no longer sold"),
         said(
             pl.col("shadow_price") > 0,
             ". {} binds: each unit must earn {} more",

@@ -10,6 +10,7 @@ import polars as pl
 
 from fullshelf.engine.calendar import Period
 from fullshelf.engine.checks import REJECTS
+from fullshelf.engine.end_of_sale import with_ends
 from fullshelf.engine.event_covariate import with_events
 from fullshelf.engine.overrides import Overrides, rows_of
 from fullshelf.engine.panel import KnownAhead, Panel
@@ -44,9 +45,9 @@ class ShardInput:
 
     panel: Panel
     ahead: KnownAhead | None
-    supply: pl.DataFrame  # table supply with defaults, null = none; planned: whether the series has a usable row
+    supply: pl.DataFrame  # table supply with defaults, null = none; planned: whether the series has a usable row; ends
     stock: pl.DataFrame  # on_hand, on_order, backorders, arrivals; known: whether the series has a usable row
-    skus: pl.DataFrame  # title, description, category, launch_date; null = unknown
+    skus: pl.DataFrame  # title, description, category, launch_date, end_date; null = unknown
     rejects: pl.DataFrame  # series that cannot be planned
     counts: dict[str, TableCount]  # of "series"
     overrides: pl.DataFrame | None = None  # `overrides.rows_of`; None: there is no such table
@@ -93,7 +94,8 @@ class Intake:
         """
         panel = read_panel(self.sales, shard, self.covariates, self.period, self.as_of)
         keys = panel.keys
-        supply = supply_frame(self.supply, keys)
+        skus = sku_frame(self.skus, keys)
+        supply = with_ends(supply_frame(self.supply, keys), skus, self.period, self.as_of)
         names = tuple(n for n in self.covariates if self.future is not None and n in self.future.shards.values)
         ahead = None
         if self.future is not None and names:
@@ -106,7 +108,7 @@ class Intake:
             ahead=ahead,
             supply=supply,
             stock=stock_frame(self.stock, keys),
-            skus=sku_frame(self.skus, keys),
+            skus=skus,
             rejects=rejects,
             counts={"series": TableCount(keys.height, keys.height - rejects.height, rejects.height)},
             overrides=rows_of(self.overrides, keys, self.as_of, horizon),

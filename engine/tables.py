@@ -147,6 +147,7 @@ SKUS = Table(
         Column("description", "description of the product", "text"),
         Column("category", "path of the category, parted by /", "text"),
         Column("launch_date", "first day of sale", "date"),
+        Column("end_date", "last day of sale", "date"),
     ),
     key=("sku",),
     may_be_empty=True,

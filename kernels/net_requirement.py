@@ -174,7 +174,7 @@ def follow_paths(
 @loop
 def net_requirement(
     levels: Array, single: NDArray[np.float32], running: NDArray[np.float32], rate: Array,
-    first_lead: Ints, lead_weight: Array, review: Ints, life: Ints, lost: bool,
+    first_lead: Ints, lead_weight: Array, review: Ints, life: Ints, shelf: Ints, lost: bool,
     holding: Array, waste: Array, on_hand: Array, owed: Array,
     offsets: Ints, steps: Ints, units: Array, nodes: Nodes,
     need: Array, outlast: Array, lost_before: Array,
@@ -189,8 +189,9 @@ def net_requirement(
         (S,) mean demand per period, units.
     first_lead, lead_weight
         (S,) shortest lead time in periods, (S, W) probabilities of it and the next W - 1.
-    review, life
-        (S,) periods; life 0 = keeps.
+    review, life, shelf
+        (S,) periods; in `life` a new order must be sold, `shelf` is the life of what is there; 0 = keeps. They differ
+        where an item's sale ends.
     lost
         Whether demand that stock cannot serve is lost before the order arrives.
     holding, waste
@@ -250,9 +251,9 @@ def net_requirement(
                 demand = all_demand[:last]
                 draw_demand(tables[:last], total_table, lead if by_cycle else 0, lead + cycle, sd, share, nodes, demand)
                 beyond = rate[s] * max(0, lead + life[s] - last)
-                layer = max(rate[s] * review[s], on_hand[s] / max(1, -((1 - life[s]) // review[s])))
+                layer = max(rate[s] * review[s], on_hand[s] / max(1, -((1 - shelf[s]) // review[s])))
                 lost_before[s] += chance * follow_paths(
-                    demand, nodes.weight, lead, cycle, life[s], review[s], lost,
+                    demand, nodes.weight, lead, cycle, shelf[s], review[s], lost,
                     on_hand[s], owed[s], layer, mine, amounts, beyond, held, kept,
                 )  # fmt: skip
                 needs[n : n + N] = held[0]

@@ -16,6 +16,7 @@ from fullshelf.engine.backtest.known_then import ahead_at, lived, panel_at
 from fullshelf.engine.backtest.scores import MIXED, Scores
 from fullshelf.engine.backtest.shelf import Shelf
 from fullshelf.engine.backtest.trial import TEXTBOOK, Trial
+from fullshelf.engine.end_of_sale import ENDS, cut_off, ends_of
 from fullshelf.engine.errors import ConfigError
 from fullshelf.engine.event_covariate import with_events
 from fullshelf.engine.hindsight import IN_STOCK
@@ -118,10 +119,12 @@ class ShardTrial:
             known = ahead_at(given.aheads[i], live, origin - self._start, side.horizon)
             if side.intake.events is not None:
                 then, known = with_events(then, known, side.intake.events, side.horizon)
-            forecast = side.models[name].forecast(then, side.horizon, known)
             supply = given.supplies[i][live].with_columns(
                 review_period=pl.Series(self.costs.review[live], dtype=pl.Float64), planned=pl.Series(planned)
             )
+            ends = ends_of(supply, given.panels[i].last - origin)
+            supply = supply.with_columns(pl.Series(ENDS, ends).replace(0, None))
+            forecast = cut_off(side.models[name].forecast(then, side.horizon, known), ends)
             demand = protect(forecast, supply, then)
             if trial.rounds.counts(k):
                 done = k * trial.rounds.every

@@ -105,7 +105,7 @@ def test_without_a_table_nothing_is_planned_and_nothing_known() -> None:
     assert not found["planned"].any()
     stock = stock_frame(None, KEYS)
     assert stock.rows() == [(0.0, 0.0, 0.0, [], False)] * 3
-    assert sku_frame(None, KEYS).rows() == [(None, None, None, None)] * 3
+    assert sku_frame(None, KEYS).rows() == [(None,) * len(SKUS.columns[1:])] * 3
 
 
 def test_both_ways_give_the_same_columns_and_types(table: Any) -> None:

@@ -89,7 +89,8 @@ def curves(single, running, lead, review=1, life=0, lost=True, hand=0.0, owed=0.
     need, outlast, before = np.empty((1, AT.size)), np.empty((1, AT.size)), np.empty(1)
     net_requirement(
         L, single, running, np.array([single.mean()], float), np.array([lead]),
-        np.ones((1, 1)) if weight is None else np.array([weight]), np.array([review]), np.array([life]), lost,
+        np.ones((1, 1)) if weight is None else np.array([weight]), np.array([review]), np.array([life]),
+        np.array([life]), lost,
         np.array([costs.get("holding", 1.0)]), np.array([costs.get("waste", 0.0)]), np.array([float(hand)]),
         np.array([float(owed)]), np.array([0, len(steps)]), steps, units, path_nodes(), need, outlast, before,
     )  # fmt: skip
@@ -152,7 +153,8 @@ def test_requirement_of_wild_demand_is_close_to_that_of_many_simulated_paths_far
     nothing, none = np.zeros(n), np.zeros(n + 1, np.int64)
     net_requirement(
         L, np.repeat(running[:, :1], 8, axis=1), running, mean, lead, np.ones((n, 1)), review, np.zeros(n, np.int64),
-        True, np.ones(n), nothing, hand, nothing, none, none[:0], nothing[:0], path_nodes(), need, outlast, lost,
+        np.zeros(n, np.int64), True, np.ones(n), nothing, hand, nothing, none, none[:0], nothing[:0], path_nodes(),
+        need, outlast, lost,
     )  # fmt: skip
     error = np.empty((n, 4))
     for i in range(n):

@@ -157,8 +157,8 @@ def lost_sales_cost(case, corrected=True, series=600, periods=120, settled=40):
     offsets, steps = np.arange(series + 1) * lead, np.tile(np.arange(1, lead + 1), series)
     for t in range(periods):
         net_requirement(
-            L, single, running, one * mean, whole * lead, np.ones((series, 1)), whole, whole * 0, True, one * h,
-            one * 0, hand, one * 0, offsets, steps, coming.ravel(), path_nodes(), need, outlast, before,
+            L, single, running, one * mean, whole * lead, np.ones((series, 1)), whole, whole * 0, whole * 0, True,
+            one * h, one * 0, hand, one * 0, offsets, steps, coming.ravel(), path_nodes(), need, outlast, before,
         )  # fmt: skip
         best_orders(
             at, need, need, np.ones(series, bool), one * p, one * p, one * h, known, one, one * 0, one, one, one,
