@@ -101,7 +101,7 @@ def decoder_of(backbone: Any, dtype: torch.dtype) -> Decoder | None:
 
     Gradients reach the module's own weights.
     """
-    if not isinstance(backbone, GPTNeoXModel) or hasattr(backbone, "hf_device_map"):
+    if not isinstance(backbone, GPTNeoXModel) or len({weight.device for weight in backbone.parameters()}) > 1:
         return None
     config = backbone.config
     plain = config.use_parallel_residual and config.hidden_act == "gelu" and config.attention_bias

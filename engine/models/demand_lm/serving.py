@@ -1,7 +1,7 @@
 """DemandLM in memory, and batches through it.
 
-The decoder runs in bf16 on hardware that multiplies matrices in it (GPUs, CPUs with AMX: 1.7 times the series per
-second), tokens and heads in float32. A batch that does not fit on a GPU is halved.
+Patches and decoder run in bf16 on hardware that multiplies matrices in it (GPUs, CPUs with AMX: 1.7 times the series
+per second), heads and what is computed without learning in float32. A batch that does not fit on a GPU is halved.
 """
 
 from __future__ import annotations

@@ -58,3 +58,9 @@ def test_its_gradients_are_those_of_hugging_faces_own_layers() -> None:
 )
 def test_a_decoder_of_another_kind_is_left_to_the_library(changes: dict[str, object]) -> None:
     assert decoder_of(backbone(**changes), torch.float32) is None
+
+
+def test_a_decoder_spread_over_several_devices_is_left_to_the_library() -> None:
+    made = backbone()
+    made.get_submodule("layers.1").to("meta")
+    assert decoder_of(made, torch.float32) is None
