@@ -31,6 +31,7 @@ __all__ = [
     "best_orders",
     "economic_lots",
     "expectations",
+    "lost_sales_underage",
     "order_gains",
     "order_regrets",
     "reorder_offsets",
