@@ -17,6 +17,7 @@ from fullshelf.engine.models.demand_lm.training import Plan, Trained, train
 from fullshelf.engine.models.demand_lm.training_prior import held_back, prior_source
 
 Log = Callable[[dict[str, Any]], None]
+CONTEXT = 1024  # periods that a model from scratch reads when serving: the prior shows more in one window of 200
 RECENT = 8  # patches of a model from scratch that have a token each; older ones share at no loss that could be measured
 
 
@@ -94,7 +95,7 @@ def _sales_plan(settings: FitSettings) -> Plan:
 def _start(start: Path | None, seed: int) -> DemandLM:
     torch.manual_seed(seed)
     if start is None:
-        return DemandLM(DemandLMConfig(recent=RECENT))
+        return DemandLM(DemandLMConfig(recent=RECENT, context=CONTEXT))
     model: DemandLM = DemandLM.from_pretrained(start, use_safetensors=True, local_files_only=True)
     return model
 
