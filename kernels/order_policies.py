@@ -97,7 +97,8 @@ def lost_sales_underage(underage: float, overage: float, known: float) -> float:
 
     For independent demand that is backordered it would be √(R / (L + R)); lost demand is not ordered again. Measured on
     Zipkin's instances (2008; Poisson and geometric, L = 1…4, 21 of them), mean and largest distance from the optimum:
-    linear 0.1 and 1.3 %, root 1.6 and 4.1 %, no correction 3.4 and 7.2 %, and the best base stock 3.8 and 9.9 %.
+    linear 0.1 and 1.3 %, root 1.6 and 4.1 %, no correction 3.4 and 7.2 %, and the best base stock 3.8 and 9.9 %, by
+    simulation. What the planner orders by it from 13 quantiles is 0.94 and 2.19 % off, exactly evaluated.
     """
     if known >= 1.0 or not overage > 0.0 or not underage > 0.0:
         return underage
