@@ -15,7 +15,7 @@ import numpy as np
 from numba import get_num_threads
 from numpy.typing import ArrayLike, NDArray
 
-from fullshelf.kernels.threads import workers
+from fullshelf.kernels.threads import tried, workers
 
 FloatArray = NDArray[np.float64]
 
@@ -81,21 +81,22 @@ def over_blocks(
     flat = [_row(array, shape) for array in arrays]
     answers = [np.empty(size) for _ in range(results)]
 
-    def one_block(start: int) -> None:
-        stop = min(start + block, size)
-        inputs = [_block(array, start, stop) for array in flat]
-        loop(*fixed, *inputs, *[answer[start:stop] for answer in answers])
+    def some(start: int, stop: int) -> None:
+        for begin in range(start, stop, block):
+            end = min(begin + block, stop)
+            inputs = [_block(array, begin, end) for array in flat]
+            loop(*fixed, *inputs, *[answer[begin:end] for answer in answers])
 
     threads = get_num_threads() if parallel else 1
-    if threads > 1:  # a few blocks for each thread, so that all end at about the same time
-        block = min(block, max(size // (4 * threads), LEAST))
-    starts = range(0, size, block)
-    if threads > 1 and len(starts) > 1:
-        for _ in workers(threads).map(one_block, starts):
+    done = tried(some, LEAST, size) if threads > 1 else 0
+    # A few slices for each thread, so that all end at about the same time.
+    each = min(block, max((size - done) // (4 * threads), LEAST)) if threads > 1 else size
+    starts = range(done, size, max(each, 1))
+    if len(starts) > 1:
+        for _ in workers(threads).map(lambda start: some(start, min(start + each, size)), starts):
             pass
     else:
-        for start in starts:
-            one_block(start)
+        some(done, size)
     return [answer.reshape(shape)[()] for answer in answers]
 
 

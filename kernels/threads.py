@@ -6,6 +6,7 @@ numba's default threading layer ("concurrent access has been detected").
 """
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -16,9 +17,12 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["in_threads", "workers", "writeable"]
+__all__ = ["in_threads", "tried", "workers", "writeable"]
 
 _LEAST_ROWS = 32  # of a slice: handing it over costs some 0.02 ms
+_CALL = 4e-5  # seconds of a call whatever its rows
+_FASTEST = 2e-8  # seconds for a row: no loop takes less
+_HANDING_OVER = 4e-4  # seconds of work below which one thread is as fast as several
 
 
 def in_threads(run: Callable[..., None], by_row: Sequence[NDArray[Any]], *shared: Any, parallel: bool = True) -> None:
@@ -53,15 +57,45 @@ def in_threads(run: Callable[..., None], by_row: Sequence[NDArray[Any]], *shared
     rows = len(by_row[0])
     if any(len(array) != rows for array in by_row):
         raise ValueError(f"arrays differ in their rows: {[len(array) for array in by_row]}")
+
+    def some(start: int, stop: int) -> None:
+        run(*(array[start:stop] for array in by_row), *shared)
+
     threads = numba.get_num_threads() if parallel else 1
-    slices = min(rows // _LEAST_ROWS, 4 * threads) if threads > 1 else 1  # more than threads: rows differ in work
-    if slices < 2:
-        run(*by_row, *shared)
+    begin = tried(some, _LEAST_ROWS, rows) if threads > 1 else 0
+    slices = min((rows - begin) // _LEAST_ROWS, 4 * threads) if threads > 1 else 1  # more: rows differ in work
+    if begin == rows:
         return
-    edges = [rows * i // slices for i in range(slices + 1)]
-    slices_of = [[array[start:stop] for array in by_row] for start, stop in pairwise(edges)]
-    for task in [workers(threads).submit(run, *cut, *shared) for cut in slices_of]:
+    if slices < 2:
+        some(begin, rows)
+        return
+    edges = [begin + (rows - begin) * i // slices for i in range(slices + 1)]
+    for task in [workers(threads).submit(some, start, stop) for start, stop in pairwise(edges)]:
         task.result()
+
+
+def tried(run: Callable[[int, int], None], least: int, size: int) -> int:
+    """Do the first rows here, and all where the others would take less time than threads need to take them up.
+
+    Returns
+    -------
+    int
+        How many rows are done: none where there are too few for two threads.
+
+    Examples
+    --------
+    >>> tried(lambda start, stop: None, 32, 1000)
+    1000
+    """
+    if size < 2 * least:
+        return 0
+    begin = time.perf_counter()
+    run(0, least)
+    pace = max((time.perf_counter() - begin - _CALL) / least, _FASTEST)
+    if pace * (size - least) > _HANDING_OVER:
+        return least
+    run(least, size)
+    return size
 
 
 @cache

@@ -2,7 +2,9 @@ import os
 import select
 import signal
 import threading
+import time
 
+import numba
 import numpy as np
 import pytest
 
@@ -27,6 +29,22 @@ def test_few_rows_stay_in_the_calling_thread() -> None:
     seen: list[str] = []
     in_threads(lambda rows: seen.append(threading.current_thread().name), (np.zeros(10),))
     assert seen == [threading.current_thread().name]
+
+
+def test_rows_that_take_no_time_stay_in_the_calling_thread_and_slow_ones_do_not() -> None:
+    seen: set[str] = set()
+
+    def quick(rows: np.ndarray) -> None:
+        seen.add(threading.current_thread().name)
+
+    def slow(rows: np.ndarray) -> None:
+        quick(rows)
+        time.sleep(1e-4 * len(rows))
+
+    in_threads(quick, (np.zeros(1000),))
+    assert seen == {threading.current_thread().name}
+    in_threads(slow, (np.zeros(1000),))
+    assert len(seen) > 1 or numba.get_num_threads() == 1
 
 
 def test_an_error_in_a_slice_reaches_the_caller() -> None:
