@@ -11,8 +11,17 @@ from fullshelf.bench.tables import documents, generated
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def row(task: str, who: str, per_second: float | None = None, cores: int = 2, unit: str = "rows", **figures: float):
-    return {"task": task, "who": who, "per_second": per_second, "cores": cores, "unit": unit, "figures": figures}
+def row(
+    task: str,
+    who: str,
+    per_second: float | None = None,
+    cores: int = 2,
+    unit: str = "rows",
+    work: float = 1e6,
+    **figures: float,
+):
+    given = {"task": task, "who": who, "per_second": per_second, "cores": cores, "unit": unit, "work": work}
+    return given | {"figures": figures}
 
 
 def kept(name: str, *rows: dict) -> Kept:
@@ -25,6 +34,7 @@ ALL = [
     kept(
         "kernels",
         row("EOQ", "fullshelf", 1e8, unit="SKUs", **{"of triad": 0.4}),
+        row("EOQ", "fullshelf", 9e9, unit="SKUs", work=1e3, **{"of triad": 0.9}),
         row("EOQ", "stockpyl 1.0", 1e4, unit="SKUs"),
         row("no peer", "fullshelf", 1e8, unit="SKUs"),
     ),
@@ -102,3 +112,16 @@ def test_what_others_named_cannot_break_a_picture():
     svg = bars("t", [Bar("<g>", "a & b", 1.0, "<script>")])
     assert ET.fromstring(svg) is not None
     assert "<script>" not in svg
+
+
+def test_kernels_are_shown_at_their_largest_size_not_where_the_cache_flatters_them() -> None:
+    drawn = pictures(ALL)
+    assert "100 MSKUs/s" in drawn["kernels"]
+    assert "9 GSKUs/s" not in drawn["kernels"]
+    assert "40.0%" in drawn["roofline"]
+    assert "90.0%" not in drawn["roofline"]
+
+
+def test_an_axis_that_does_not_begin_at_nothing_says_so() -> None:
+    assert "the axis begins at 0.3" in points("speed", "x", "loss", [Point("a", 1.0, 0.31), Point("b", 9.0, 0.39)])
+    assert "the axis begins" not in points("speed", "x", "loss", [Point("a", 1.0, 0.01), Point("b", 9.0, 0.39)])
