@@ -107,7 +107,10 @@ def meanwhile(shop: Any, deed: Callable[[], None]) -> threading.Thread:
     return thread
 
 
-@pytest.mark.parametrize("limited", [False, True], ids=["without limits", "with limits"])
+@pytest.mark.parametrize(
+    "limited",
+    [pytest.param(False, id="without limits", marks=pytest.mark.slow), pytest.param(True, id="with limits")],
+)
 def test_the_outputs_are_the_local_executors_byte_by_byte(
     shop: Any, cluster: Any, tmp_path: Path, limited: bool
 ) -> None:

@@ -146,6 +146,7 @@ def test_sales_split_on_the_cluster_give_the_drivers_bytes(market: Any, cluster:
     assert len(stages["sort"]) > 2
 
 
+@pytest.mark.slow
 def test_an_actor_killed_while_it_splits_costs_no_row(market: Any, cluster: Any, tmp_path: Path) -> None:
     expected, cache, _ = here(market, tmp_path / "here")
     killed = list[int]()
