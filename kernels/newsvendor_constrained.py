@@ -188,20 +188,24 @@ def under_budget(
 
 def _solve(shared: Shared) -> SharedStock:
     if isinstance(shared.demand, EmpiricalDemand):
-        return _stock(shared, *near_centre(shared))
+        return _kinked(shared)
     prices = prices_of_one(shared) if shared.limits.size == 1 else prices_of_many(shared)
-    quantity = at_prices(shared, prices).quantity
+    quantity = _cut(shared, at_prices(shared, prices).quantity)
     if shared.demand.discrete:
-        return _stock(shared, prices, _whole(shared, shared.demand, prices, _cut(shared, quantity)))
+        return _stock(shared, prices, _whole(shared, shared.demand, prices, quantity))
     stock = _stock(shared, prices, quantity)
     if stock.gap <= _SMOOTH:
         return stock
-    careful = _stock(shared, *near_centre(shared))
+    careful = _kinked(shared)
     return careful if not careful.gap >= stock.gap else stock
 
 
-def _stock(shared: Shared, prices: FloatArray, wanted: FloatArray) -> SharedStock:
-    quantity = _cut(shared, wanted)
+def _kinked(shared: Shared) -> SharedStock:
+    prices, quantity = near_centre(shared)
+    return _stock(shared, prices, _cut(shared, quantity))
+
+
+def _stock(shared: Shared, prices: FloatArray, quantity: FloatArray) -> SharedStock:
     bound, cost = bound_at(shared, prices), float(cost_of(shared, quantity).sum())
     gap = 0.0
     if cost > bound:

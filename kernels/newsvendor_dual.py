@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fullshelf.kernels.blocks import FloatArray
 from fullshelf.kernels.compile import loop
+from fullshelf.kernels.critical_fractile import mismatch_cost
 from fullshelf.kernels.distributions import Demand
 from fullshelf.kernels.empirical_demand import EmpiricalDemand
 from fullshelf.kernels.families import density, losses, quantile
@@ -99,7 +100,7 @@ def _respond(
             slope[i] = 1.0 / at if x > 0.0 and at > 0.0 else 0.0
         short, left = losses(family, a[i], b[i], x)
         quantity[i] = x
-        cost[i] = under[i] * short + (over[i] * left if over[i] > 0.0 else 0.0)
+        cost[i] = mismatch_cost(under[i], over[i], short, left)
 
 
 def at_prices(shared: Shared, prices: FloatArray) -> Answer:

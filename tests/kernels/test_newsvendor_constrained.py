@@ -84,6 +84,17 @@ def test_whole_units_come_close_to_the_best_of_all_combinations(seed):
     assert stock.cost - stock.bound == pytest.approx(stock.gap * stock.bound)
 
 
+def test_whole_units_stay_whole_where_prices_of_cents_fill_a_budget_to_its_last_digit():
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        n = int(rng.integers(1, 30))
+        price = np.round(rng.uniform(0.1, 2, n), 1)
+        budget = float(np.round(price @ rng.integers(0, 6, n), 1))
+        stock = under_budget(Demand.poisson(rng.uniform(1, 9, n)), 5.0, 1.0, price, budget)
+        assert (stock.quantity == np.floor(stock.quantity)).all(), seed
+        assert stock.usage[0] <= budget * (1 + 1e-12)
+
+
 def test_many_whole_units_leave_next_to_no_gap():
     rng = np.random.default_rng(5)
     mean = rng.gamma(1.0, 10.0, 3000) + 0.1
