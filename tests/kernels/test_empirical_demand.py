@@ -34,7 +34,8 @@ def test_samples_have_the_moments_shares_and_losses_of_plain_sums(samples, at):
     assert demand.loss(at) == pytest.approx(np.maximum(seen - at, 0).mean())
     assert demand.leftover(at) == pytest.approx(np.maximum(at - seen, 0).mean())
     twentieths = np.arange(21)
-    expected = np.sort(seen)[np.maximum(-(-twentieths * seen.size // 20) - 1, 0)]  # exact, also where n x level is whole
+    rank = np.maximum(-(-twentieths * seen.size // 20), 1)  # exact, also where n times a level is whole
+    expected = np.sort(seen)[rank - 1]
     assert demand.quantile(twentieths / 20) == pytest.approx(expected)
 
 
