@@ -15,10 +15,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["FaultyStore", "faulty_store"]
+__all__ = ["FaultyStore", "faulty_store", "store_environment"]
 
 START_SECONDS = 60.0
 WORDS = {403: "AccessDenied", 503: "SlowDown"}
+
+
+def store_environment(endpoint: str) -> dict[str, str]:
+    """Return the environment variables by which a client finds a server of moto's on this machine."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "dummy",
+        "AWS_SECRET_ACCESS_KEY": "dummy",
+        "NO_PROXY": "127.0.0.1",
+    }
 
 
 class FaultyStore:
@@ -26,15 +39,7 @@ class FaultyStore:
 
     def __init__(self, process: subprocess.Popen[bytes], port: int, mode: Path) -> None:
         self._process, self._mode = process, mode
-        self.environment = {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-            "AWS_ALLOW_HTTP": "true",
-            "AWS_REGION": "us-east-1",
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": "dummy",
-            "AWS_SECRET_ACCESS_KEY": "dummy",
-            "NO_PROXY": "127.0.0.1",
-        }
+        self.environment = store_environment(f"http://127.0.0.1:{port}")
 
     def answer(self, status: int) -> None:
         """Answer every request from now on with an error of this status, 403 or 503."""

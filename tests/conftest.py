@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from fullshelf.bench.faulty_store import store_environment
+
 settings.register_profile("steady", derandomize=True, deadline=None, database=None)
 settings.register_profile("search", deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
@@ -35,15 +37,7 @@ class S3:
     """moto's server in this process; `refuse` makes it answer 403 to the requests that a test chooses."""
 
     def __init__(self, endpoint: str) -> None:
-        self.environment = {
-            "AWS_ENDPOINT_URL": endpoint,
-            "AWS_ALLOW_HTTP": "true",
-            "AWS_REGION": "us-east-1",
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": "dummy",
-            "AWS_SECRET_ACCESS_KEY": "dummy",
-            "NO_PROXY": "127.0.0.1",
-        }
+        self.environment = store_environment(endpoint)
         self.written: list[str] = []  # names in the bucket, in the order of their PUTs
         self.refuse: Callable[[str, str], bool] = lambda method, name: False
 
