@@ -25,6 +25,16 @@ def cluster() -> Iterator[Any]:
 
 
 @pytest.fixture
+def by_value(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Send what the test's module defines to the actors as it is: they cannot import the module."""
+    import ray.cloudpickle
+
+    ray.cloudpickle.register_pickle_by_value(request.module)
+    yield
+    ray.cloudpickle.unregister_pickle_by_value(request.module)
+
+
+@pytest.fixture
 def shop(tmp_path: Path) -> Any:
     """The small shop of the engine's tests."""
     spec = importlib.util.spec_from_file_location("shop", Path(__file__).parents[1] / "engine" / "conftest.py")

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,10 @@ from fullshelf.engine.errors import ConfigError
 from fullshelf.engine.refresh import refresh
 
 HASTY = Patience(least_seconds=3.0)
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # Ray's sockets
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # Ray's sockets
+    pytest.mark.usefixtures("by_value"),
+]
 
 
 class Poisoned(ShardWorker):
@@ -45,15 +48,6 @@ class Slow(ShardWorker):
     def run(self, shard: int) -> dict[str, Any]:
         time.sleep(0.4)
         return super().run(shard)
-
-
-@pytest.fixture(autouse=True)
-def _by_value() -> Iterator[None]:
-    import ray.cloudpickle
-
-    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    yield
-    ray.cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
 
 
 def tables(folder: str | Path) -> dict[str, str]:

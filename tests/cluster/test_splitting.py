@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,10 @@ from fullshelf.engine.executor import LocalExecutor
 from fullshelf.engine.refresh import refresh
 from fullshelf.engine.stopping import Stop
 
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # Ray's sockets
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # Ray's sockets
+    pytest.mark.usefixtures("by_value"),
+]
 FILES = 4
 
 
@@ -46,15 +49,6 @@ class Slow(SplitWorker):
     def piece(self, number: int) -> int:
         time.sleep(0.3)
         return super().piece(number)
-
-
-@pytest.fixture(autouse=True)
-def _by_value() -> Iterator[None]:
-    import ray.cloudpickle
-
-    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    yield
-    ray.cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
 
 
 @pytest.fixture
