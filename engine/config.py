@@ -138,6 +138,11 @@ class FitSettings(_Strict):
     data: Literal["sales", "prior"] = Field(
         "sales", description="sales: fine-tune on the configured sales; prior: simulated demand, as the shipped model"
     )
+    text: str | None = Field(
+        None,
+        description="hashed | none | folder of a Hugging Face encoder: how titles, descriptions and categories of "
+        "`skus` are read; default as the starting weights do, else hashed",
+    )
     steps: int | None = Field(None, ge=1, description="at most; default: only minutes count")
     minutes: float | None = Field(
         None, gt=0, description="at most; default 10 on sales, 60 on the prior, where steps are not given"

@@ -74,6 +74,7 @@ def fit(config: Config, progress: Reporter = silent, stop: Stop | None = None, r
 
 def _fit(config: Config, folder: Path, processes: PartialState, progress: Reporter, stop: Stop) -> dict[str, Any]:
     from fullshelf.engine.models.demand_lm.fitting import fit_model
+    from fullshelf.engine.models.demand_lm.text_slot import save_text
     from fullshelf.engine.models.demand_lm.training_curve import loss_curve
 
     settings = config.fit
@@ -97,7 +98,7 @@ def _fit(config: Config, folder: Path, processes: PartialState, progress: Report
     def report(line: dict[str, Any]) -> None:
         progress("steps", line["step"], settings.steps)
 
-    model, content = fit_model(
+    model, text, content = fit_model(
         settings, _path(settings.start), history, training, processes.process_index, lambda: stop.wanted, report
     )
     if processes.is_main_process:
@@ -106,6 +107,7 @@ def _fit(config: Config, folder: Path, processes: PartialState, progress: Report
         raise Interrupted(f"interrupted; the checkpoint stays in {training}, call again to resume")
     content |= {"identity": name, "data": settings.data, "from": settings.start, "version": code_version()}
     if processes.is_main_process:
+        save_text(text, folder)
         model.save_pretrained(folder)
         write_json(folder / SUMMARY, content)
         shutil.rmtree(training / "checkpoint", ignore_errors=True)
@@ -146,6 +148,8 @@ def _identity(config: Config, history: History | None) -> str:
             digest.update(f"{panel.period} {panel.last}".encode())
             digest.update(panel.offsets.tobytes())
             digest.update(panel.units.tobytes())
+            if panel.products is not None:
+                digest.update(panel.products.write_csv().encode())
     return digest.hexdigest()[:16]
 
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from fullshelf.engine.calendar import Period
 
+PRODUCT = ("title", "description", "category")  # columns that tell what a product is
+
 
 @dataclass(frozen=True, slots=True)
 class Panel:
@@ -27,6 +29,7 @@ class Panel:
     offsets: NDArray[np.int64]  # (S + 1,)
     period: Period
     last: int  # number of the as-of period (Period.number_of)
+    products: pl.DataFrame | None = None  # S rows of PRODUCT, null where nothing is known; None: no such table
 
     def __post_init__(self) -> None:
         S, N = self.keys.height, self.units.size
@@ -39,6 +42,8 @@ class Panel:
         for name, (array, dtype, shape) in shapes.items():
             if array.dtype != dtype or array.shape != shape:
                 raise ValueError(f"Panel.{name}: expected {np.dtype(dtype)} {shape}, got {array.dtype} {array.shape}")
+        if self.products is not None and self.products.shape != (S, len(PRODUCT)):
+            raise ValueError(f"Panel.products: expected ({S}, {len(PRODUCT)}), got {self.products.shape}")
         if S and (self.offsets[0] != 0 or self.offsets[-1] != N):
             raise ValueError(f"Panel.offsets must run from 0 to {N}, runs from {self.offsets[0]} to {self.offsets[-1]}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +13,7 @@ from fullshelf.engine.checks import REJECTS
 from fullshelf.engine.end_of_sale import with_ends
 from fullshelf.engine.event_covariate import with_events
 from fullshelf.engine.overrides import Overrides, rows_of
-from fullshelf.engine.panel import KnownAhead, Panel
+from fullshelf.engine.panel import PRODUCT, KnownAhead, Panel
 from fullshelf.engine.panels import Part, read_ahead, read_panel
 from fullshelf.engine.series_tables import SeriesRows, SeriesTable, sku_frame, stock_frame, supply_frame
 
@@ -95,6 +95,8 @@ class Intake:
         panel = read_panel(self.sales, shard, self.covariates, self.period, self.as_of)
         keys = panel.keys
         skus = sku_frame(self.skus, keys)
+        if self.skus is not None:
+            panel = replace(panel, products=skus.select(PRODUCT))
         supply = with_ends(supply_frame(self.supply, keys), skus, self.period, self.as_of)
         names = tuple(n for n in self.covariates if self.future is not None and n in self.future.shards.values)
         ahead = None

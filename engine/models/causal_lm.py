@@ -1,9 +1,10 @@
 """Any causal language model as a demand model: numbers written as text, sample paths read back.
 
-A history is written as whole numbers of three digits with commas, the newest last, in units so large that none passes
-999; the model goes on writing, held to digits and commas. The paths it writes give quantiles of periods and of totals.
-A token is drawn by adding Gumbel noise to the logarithm of its probability; the noise comes from a hash of the history,
-so neither neighbours nor batches change a path. Prompts have one length, padded at the left.
+The product's text comes first, where it is known. A history is written as whole numbers of three digits with commas,
+the newest last, in units so large that none passes 999; the model goes on writing, held to digits and commas. The
+paths it writes give quantiles of periods and of totals. A token is drawn by adding Gumbel noise to the logarithm of
+its probability; the noise comes from a hash of the history, so neither neighbours nor batches change a path. Prompts
+have one length, padded at the left.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessor, L
 from fullshelf.engine.calendar import Period
 from fullshelf.engine.errors import ConfigError
 from fullshelf.engine.models.pretrained import Answer
+from fullshelf.engine.models.product_text import one_text
 from fullshelf.engine.models.weights import load_pretrained
 from fullshelf.engine.panel import KnownAhead, Panel
 from fullshelf.kernels.levels import level_array
@@ -29,6 +31,7 @@ from fullshelf.kernels.levels import level_array
 PATHS = 20  # for each series
 SERIES = 4  # of a batch, the padded one included
 CONTEXT = {Period.DAY: 112, Period.WEEK: 104, Period.MONTH: 48}  # newest periods that are written
+TEXT = 48  # tokens of a product's text that are read, where the sales come with a table of products
 DIGITS = 3
 LARGEST = 10**DIGITS - 1
 
@@ -41,6 +44,7 @@ class CausalLMServer:
     device: torch.device
     digits: tuple[int, ...]  # tokens of 0…9
     comma: int
+    tokenizer: Any
 
     @classmethod
     def load(cls, folder: Path) -> CausalLMServer:
@@ -60,30 +64,37 @@ class CausalLMServer:
             tokens.append(int(found[-1]))
         if len(set(tokens)) < len(tokens):
             raise ConfigError(f"{folder}: this vocabulary has the same token for several digits")
-        return cls(*load_pretrained(AutoModelForCausalLM, folder), tuple(tokens[:10]), tokens[10])
+        return cls(*load_pretrained(AutoModelForCausalLM, folder), tuple(tokens[:10]), tokens[10], tokenizer)
 
     def forecast(
         self, panel: Panel, ahead: KnownAhead | None, horizon: int, wanted: NDArray[np.int64]
     ) -> Iterator[Answer]:
         """Yield rows of the panel with their quantiles and totals (n, H, Q); what is known ahead is not read."""
         levels, C = level_array(), CONTEXT[panel.period]
+        texts = None if panel.products is None else one_text(panel.products)
         for first in range(0, wanted.size, SERIES - 1):
             rows = wanted[first : first + SERIES - 1]
-            paths = self._paths([panel.units[panel.offsets[s] : panel.offsets[s + 1]][-C:] for s in rows], C, horizon)
+            histories = [panel.units[panel.offsets[s] : panel.offsets[s + 1]][-C:] for s in rows]
+            prompts = None if texts is None else [self._prompt(text) for text in texts.gather(rows)]
+            paths = self._paths(histories, prompts, C, horizon)
             single, total = (np.quantile(x, levels, axis=1) for x in (paths, paths.cumsum(axis=2)))
             total[:, :, 0] = single[:, :, 0]
             yield rows, _levels_last(single), _levels_last(total)
 
     @torch.inference_mode()
-    def _paths(self, histories: list[NDArray[np.float32]], C: int, H: int) -> NDArray[np.float64]:
+    def _paths(
+        self, histories: list[NDArray[np.float32]], prompts: list[NDArray[np.int64]] | None, C: int, H: int
+    ) -> NDArray[np.float64]:
         """Return the sample paths (n, PATHS, H) in units per period."""
         width, n = DIGITS + 1, len(histories)
         unit = [max(1.0, float(h.max()) / (LARGEST // 2)) for h in histories]
-        tokens = np.full((SERIES, C * width), self.comma)
+        tokens = np.full((SERIES, (0 if prompts is None else TEXT) + C * width), self.comma)
         mask = np.zeros(tokens.shape, dtype=np.int64)
         mask[n:, -width:] = 1
         for i, history in enumerate(histories):
             written = self._write(np.rint(history / unit[i]))
+            if prompts is not None:
+                written = np.concatenate([prompts[i], written])
             tokens[i, -written.size :] = written
             mask[i, -written.size :] = 1
         noise = np.zeros((SERIES, PATHS, H * DIGITS, 10), np.float32)
@@ -105,6 +116,13 @@ class CausalLMServer:
         new = digit_of[found[:, tokens.shape[1] :].cpu().numpy()].reshape(SERIES, PATHS, H, width)[:n, ..., :DIGITS]
         numbers = new @ 10.0 ** np.arange(DIGITS - 1, -1, -1)
         return np.asarray(numbers * np.array(unit)[:, None, None])
+
+    def _prompt(self, text: str) -> NDArray[np.int64]:
+        """Return the tokens of a product's text, none where it has none."""
+        if not text:
+            return np.empty(0, np.int64)
+        found = self.tokenizer(f"{text}: ", add_special_tokens=False, truncation=True, max_length=TEXT)["input_ids"]
+        return np.asarray(found, dtype=np.int64)
 
     def _write(self, numbers: NDArray[np.float32]) -> NDArray[np.int64]:
         """Return the tokens of whole numbers 0…999, a comma after each."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fullshelf.engine.errors import ConfigError
+from fullshelf.engine.models.product_text import FOLDER
 
 if TYPE_CHECKING:
     import torch
@@ -47,13 +48,17 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def content_of(folder: Path) -> str:
-    """Return a hash of the weights and of all that stands beside them: configuration, vocabulary."""
+    """Return a hash of the weights and of all that stands beside them: configuration, vocabulary, text encoder."""
     digest = hashlib.sha256()
-    for file in [*sorted(folder.glob("*.json")), *weight_files(folder)]:
-        digest.update(file.name.encode())
+    for file in [*_files(folder), *_files(folder / FOLDER)]:
+        digest.update(file.relative_to(folder).as_posix().encode())
         with file.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()[:32]
+
+
+def _files(folder: Path) -> list[Path]:
+    return [*sorted(folder.glob("*.json")), *weight_files(folder)]
 
 
 def load_pretrained(kind: Any, folder: Path) -> tuple[Any, torch.device]:

@@ -73,6 +73,25 @@ def test_fit_writes_a_folder_that_forecasts_and_called_again_does_nothing(fittab
     assert other["identity"] != summary["identity"]
 
 
+def test_weights_that_were_fitted_with_product_texts_forecast_by_them(fittable: Any) -> None:
+    skus = fittable.tables["sales"]["sku"].unique().sort()
+    fittable.tables["skus"] = pl.DataFrame({"sku": skus, "title": [f"tea of kind {i % 3}" for i in range(skus.len())]})
+    fittable.write()
+    summary = said(call("fit", fittable.config, "--json"))
+    assert summary["text"] == "hashed"
+    silent = said(call("fit", fittable.config, "--set", "fit.text=none", "--set", "fit.output=silent", "--json"))
+    assert (silent["text"], silent["identity"] == summary["identity"]) == (None, False)
+    sales, out = fittable.folder / "sales.parquet", fittable.folder / "F.parquet"
+    words = ["forecast", "--sales", sales, "--period", "week", "--horizon", 4, "--out", out, "--model"]
+    found = []
+    for model, given in (("model", ["--skus", fittable.folder / "skus.parquet"]), ("model", []), ("silent", [])):
+        result = call(*words, Path(summary["folder"]).parent / model, *given)
+        assert result.exit_code == 0, result.output
+        found.append(pl.read_parquet(out)["mean"].to_list())
+    assert found[0] != found[1]
+    assert found[1] != found[2]
+
+
 def test_a_stopped_fit_resumes_to_the_same_weights(fittable: Any) -> None:
     straight = fit(load_config(fittable.config, ["fit.output=straight"]))
 

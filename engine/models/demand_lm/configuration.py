@@ -7,6 +7,7 @@ from typing import Any
 from transformers import AutoConfig, PretrainedConfig
 
 from fullshelf.engine.models.demand_lm.forecaster import MODEL_TYPE
+from fullshelf.engine.models.product_text import HASHED
 from fullshelf.kernels.levels import LEVELS, level_array
 
 
@@ -27,6 +28,8 @@ class DemandLMConfig(PretrainedConfig):
         Width of the two heads.
     static_width
         Width E of the embedding of the product's text; 0: the model reads none.
+    text
+        How that embedding is made: `hashed` words, or by the `encoder` that lies beside the weights.
     recent
         Newest patches that have a token each, older ones share (`groups.py`); 0: each has its own.
     context
@@ -48,6 +51,7 @@ class DemandLMConfig(PretrainedConfig):
     slot_width: int = 24
     head_width: int = 96
     static_width: int = 0
+    text: str = HASHED
     recent: int = 0
     context: int = 512
     horizon: int = 64

@@ -38,6 +38,7 @@ class History:
     known_ahead: tuple[str, ...]
     horizon: int  # periods
     longest: int  # periods of context
+    static: Sequence[NDArray[np.float32]] | None = None  # of each panel: its products' texts embedded, (S, E)
 
     def __post_init__(self) -> None:
         if not self.panels or max(self.span) < 3 * self.horizon:
@@ -50,6 +51,10 @@ class History:
     def span(self) -> list[int]:
         """Periods of the longest series of each panel."""
         return [int(np.diff(panel.offsets).max(initial=0)) for panel in self.panels]
+
+    def static_of(self, number: int) -> NDArray[np.float32] | None:
+        """Return the embedded texts of a panel's products."""
+        return None if self.static is None else self.static[number]
 
     @property
     def origins_held_back(self) -> tuple[int, ...]:
@@ -74,7 +79,8 @@ def own_source(history: History, seed: int, windows: int, process: int = 0) -> S
     def source(step: int) -> Sample:
         rng = np.random.Generator(np.random.SFC64([seed, step, 1 + process]))
         while True:
-            panel = history.panels[int(rng.choice(sizes.size, p=sizes / sizes.sum()))]
+            number = int(rng.choice(sizes.size, p=sizes / sizes.sum()))
+            panel = history.panels[number]
             lengths = np.diff(panel.offsets)
             H = history.horizon if rng.random() < 0.7 else int(rng.integers(1, history.horizon + 1))
             first, last = history.origins_held_back[-1] + H, int(lengths.max()) - 1
@@ -85,7 +91,7 @@ def own_source(history: History, seed: int, windows: int, process: int = 0) -> S
             rows = rng.choice(living, min(windows, living.size), replace=False)
             shortest = rng.random() < 0.3  # also learn to do with less history
             C = _context(history, panel, int(lengths[rows].max()) - back, rng if shortest else None)
-            return window(panel, history.known_ahead, np.sort(rows), back, C, H)
+            return window(panel, history.known_ahead, np.sort(rows), back, C, H, history.static_of(number))
 
     return source
 
@@ -95,18 +101,26 @@ def held_back_windows(history: History, seed: int, rows: int = HELD_BACK_ROWS) -
     rng = np.random.Generator(np.random.SFC64([seed, 2**31]))
     found = []
     for back in history.origins_held_back:
-        for panel in history.panels:
-            lengths = np.diff(panel.offsets)
+        for number, panel in enumerate(history.panels):
+            static, lengths = history.static_of(number), np.diff(panel.offsets)
             living = np.flatnonzero(lengths > back)
             share = rows * living.size / max(1, sum(p.series for p in history.panels))
             chosen = np.sort(rng.permutation(living)[: max(1, round(share))])
             for part in np.array_split(chosen, -(-chosen.size // 128)) if chosen.size else ():
                 C = _context(history, panel, int(lengths[part].max()) - back, None)
-                found.append(window(panel, history.known_ahead, part, back, C, history.horizon))
+                found.append(window(panel, history.known_ahead, part, back, C, history.horizon, static))
     return found
 
 
-def window(panel: Panel, known_ahead: tuple[str, ...], rows: NDArray[np.int64], back: int, C: int, H: int) -> Sample:
+def window(
+    panel: Panel,
+    known_ahead: tuple[str, ...],
+    rows: NDArray[np.int64],
+    back: int,
+    C: int,
+    H: int,
+    static: NDArray[np.float32] | None = None,
+) -> Sample:
     """Return the windows of some series as they were `back` periods ago, and what was sold in the H periods after.
 
     Sold-out periods do not count: their sales are less than the demand. Series too young are left out by the caller.
@@ -123,7 +137,8 @@ def window(panel: Panel, known_ahead: tuple[str, ...], rows: NDArray[np.int64], 
     names = tuple(name for name in panel.covariate_names if name in known_ahead)
     columns = [panel.covariate_names.index(name) for name in names]
     ahead = KnownAhead(panel.covariates[coming][:, :, columns], names) if names else None
-    batch = window_batch(cut, ahead, np.arange(rows.size), rows.size, C, H)
+    own = None if static is None else static[rows]
+    batch = window_batch(cut, ahead, np.arange(rows.size), rows.size, C, H, own)
     target = torch.from_numpy(panel.units[coming])
     counts = torch.from_numpy((panel.observed[coming] >= 1).astype(np.float32))
     weight = counts * torch.from_numpy(window_weight(batch.units.numpy(), batch.exists.numpy(), panel.period))[:, None]

@@ -13,8 +13,10 @@ from fullshelf.engine.config import FitSettings
 from fullshelf.engine.models.demand_lm.configuration import DemandLMConfig
 from fullshelf.engine.models.demand_lm.fine_tuning import History, fine_tune
 from fullshelf.engine.models.demand_lm.modeling import DemandLM
+from fullshelf.engine.models.demand_lm.text_slot import text_of_fit, with_slot, with_texts
 from fullshelf.engine.models.demand_lm.training import Plan, Trained, train
 from fullshelf.engine.models.demand_lm.training_prior import held_back, prior_source
+from fullshelf.engine.models.product_text import TextEmbedding
 
 Log = Callable[[dict[str, Any]], None]
 CONTEXT = 1024  # periods that a model from scratch reads when serving: the prior shows more in one window of 200
@@ -29,8 +31,8 @@ def fit_model(
     process: int,
     stop: Callable[[], bool],
     report: Log,
-) -> tuple[DemandLM, dict[str, Any] | None]:
-    """Train as the settings say; return the model and a summary, None if it was stopped.
+) -> tuple[DemandLM, TextEmbedding | None, dict[str, Any] | None]:
+    """Train as the settings say; return the model, how it reads texts, and a summary, None if it was stopped.
 
     Parameters
     ----------
@@ -44,24 +46,33 @@ def fit_model(
         Number of this process among those that share the steps.
     """
     model = _start(start, settings.seed)
+    text = text_of_fit(settings.text, start, model, history)
     if history is None:
         source = prior_source(settings.seed, settings.windows, process)
         trained = train(model, source, _prior_plan(settings), folder, held_back(), stop, report)
         if not trained.complete or trained.scores is None:
-            return model, None
+            return model, text, None
         found = {"held_back": trained.scores.single, "held_back_total": trained.scores.total, "kept_old": False}
-        return model, _progress(trained) | found
+        return model, text, _progress(trained) | found
+    if text is not None:
+        model, history = with_slot(model, text), with_texts(history, text)
     plan = _sales_plan(settings)
     tuned = fine_tune(model, history, plan, folder, settings.windows, stop=stop, report=report, process=process)
     if not tuned.trained.complete:
-        return model, None
-    return model, _progress(tuned.trained) | {
-        "held_back_before": tuned.before.single,
-        "held_back_total_before": tuned.before.total,
-        "held_back": tuned.after.single,
-        "held_back_total": tuned.after.total,
-        "kept_old": tuned.kept_old,
-    }
+        return model, text, None
+    return (
+        model,
+        text,
+        _progress(tuned.trained)
+        | {
+            "held_back_before": tuned.before.single,
+            "held_back_total_before": tuned.before.total,
+            "held_back": tuned.after.single,
+            "held_back_total": tuned.after.total,
+            "kept_old": tuned.kept_old,
+            "text": model.config.text if text is not None else None,
+        },
+    )
 
 
 def processes() -> PartialState:

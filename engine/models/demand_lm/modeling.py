@@ -86,7 +86,7 @@ class DemandLM(PreTrainedModel):
         self.kind = nn.Embedding(len(PERIODS), d)
         self.tense = nn.Embedding(2, d)  # past, ahead
         self.series_in = nn.Linear(SERIES_FEATURES, d)
-        self.static_in = nn.Linear(config.static_width, d) if config.static_width else None
+        self.static_in = nn.Linear(config.static_width, d, bias=False) if config.static_width else None
         self.patch_in = nn.Linear(SLOTS * SLOT_FEATURES, config.patch_width)
         self.patch_inner = nn.Linear(config.patch_width, d)
         self.patch_skip = nn.Linear(SLOTS * SLOT_FEATURES, d, bias=False)

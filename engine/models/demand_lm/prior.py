@@ -165,12 +165,14 @@ def _seasons(rng: np.random.Generator, kind: NDArray[np.intp], dates: Dates) -> 
 def _course(rng: np.random.Generator, kind: NDArray[np.intp], T: int, days: float) -> Grid:
     """Return the log of trend, local level and level shifts (B, T), 0 about the middle of the window.
 
-    Trends of 30 % a year (smooth series 8 %), over at most three years. Local level: a third none, a third a random
+    Trends of 25 % a year (smooth series 8 % about a growth of 3 %: turnover is counted in money, and prices rise), over
+    at most three years to each side, in 70 % of the series. Local level: a third none, a third a random
     walk of 4…60 % a year (smooth series 2…25 %), a third an autoregression of 5…60 % that forgets in 2…90 periods.
     """
     B = kind.size
     years = np.clip((np.arange(T, dtype=np.float32) - T / 2) * np.float32(days / 365.25), -6, 6)
-    slope = normal(rng, B) * np.where(kind == 2, 0.08, 0.25) * (rng.random(B) < 0.7)
+    slope = normal(rng, B) * np.where(kind == 2, 0.08, 0.25) + np.where(kind == 2, 0.03, 0)
+    slope *= rng.random(B) < 0.7
     course: Grid = np.clip(slope[:, None].astype(np.float32) * years, -2.5, 2.5)
     which = rng.random(B)
     rows = np.flatnonzero(which < 0.37)

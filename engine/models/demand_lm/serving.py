@@ -21,6 +21,7 @@ from fullshelf.engine.models.demand_lm.batch import ContextBatch
 from fullshelf.engine.models.demand_lm.continuation import predict
 from fullshelf.engine.models.demand_lm.modeling import DemandLM
 from fullshelf.engine.models.demand_lm.windows import GPU_POSITIONS, POSITIONS, Window, windows
+from fullshelf.engine.models.product_text import TextEmbedding, text_embedding
 from fullshelf.engine.models.weights import load_pretrained
 from fullshelf.engine.panel import KnownAhead, Panel
 
@@ -34,6 +35,7 @@ class DemandLMServer:
 
     model: DemandLM
     device: torch.device  # of the tokens and heads
+    text: TextEmbedding | None = None  # None: the weights read none
 
     @classmethod
     def load(cls, folder: Path) -> DemandLMServer:
@@ -42,7 +44,9 @@ class DemandLMServer:
         fast = torch.bfloat16 if _multiplies_bf16(device) else torch.float32
         model.backbone.to(fast)
         model.freeze(fast)
-        return cls(model, device)
+        config = model.config
+        width = int(config.static_width)
+        return cls(model, device, text_embedding(config.text, width, folder) if width else None)
 
     def forecast(
         self, panel: Panel, ahead: KnownAhead | None, horizon: int, wanted: NDArray[np.int64]
@@ -50,7 +54,8 @@ class DemandLMServer:
         """Yield rows of the panel with their quantiles and totals (n, H, Q), until all of `wanted` are answered."""
         on_gpu = self.device.type == "cuda"
         size = GPU_POSITIONS if on_gpu else POSITIONS
-        batches = windows(panel, ahead, horizon, int(self.model.config.context), wanted, size)
+        static = None if self.text is None else self.text.embed(panel.products, panel.series)
+        batches = windows(panel, ahead, horizon, int(self.model.config.context), wanted, size, static)
         for window in _prepared(batches) if on_gpu else batches:
             quantiles, totals = self._predict(_on(window.batch, self.device))
             n = window.rows.size

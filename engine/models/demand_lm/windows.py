@@ -62,8 +62,9 @@ def windows(
     longest: int,
     wanted: NDArray[np.int64],
     positions: int = POSITIONS,
+    static: Single | None = None,
 ) -> Iterator[Window]:
-    """Yield the batches of the series `wanted`, shortest context first."""
+    """Yield the batches of the series `wanted`, shortest context first; `static` (S, E): their products' texts."""
     lengths = np.diff(panel.offsets)[wanted]
     sizes = contexts(panel.period, longest)
     place = np.minimum(np.searchsorted(sizes, lengths), len(sizes) - 1)
@@ -71,11 +72,17 @@ def windows(
         of_size, B = wanted[place == number], rows_of(C, positions)
         for first in range(0, of_size.size, B):
             rows = of_size[first : first + B]
-            yield Window(rows, window_batch(panel, ahead, rows, B, C, horizon))
+            yield Window(rows, window_batch(panel, ahead, rows, B, C, horizon, static))
 
 
 def window_batch(
-    panel: Panel, ahead: KnownAhead | None, rows: NDArray[np.int64], B: int, C: int, H: int
+    panel: Panel,
+    ahead: KnownAhead | None,
+    rows: NDArray[np.int64],
+    B: int,
+    C: int,
+    H: int,
+    static: Single | None = None,
 ) -> ContextBatch:
     """Return the newest C periods of the series `rows`, n <= B, as a batch of B rows, the last B - n of them empty."""
     n = rows.size
@@ -98,7 +105,15 @@ def window_batch(
         torch.from_numpy(alive),
         torch.from_numpy(observed),
         torch.from_numpy(covariates),
+        None if static is None else torch.from_numpy(_filled(static[rows], B)),
     )
+
+
+def _filled(values: Single, B: int) -> Single:
+    """Return the rows with empty ones after them, B in all."""
+    out = np.zeros((B, values.shape[1]), np.float32)
+    out[: values.shape[0]] = values
+    return out
 
 
 def _fill_plans(

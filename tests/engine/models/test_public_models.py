@@ -2,9 +2,11 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from tokenizers import Tokenizer
@@ -166,10 +168,33 @@ def test_a_language_model_that_repeats_its_prompt_is_read_back_right(causal_lm: 
         def generate(self, input_ids: torch.Tensor, max_new_tokens: int, **_: object) -> torch.Tensor:
             return torch.cat([input_ids, *[input_ids[:, -4:]] * (max_new_tokens // 4)], dim=1)
 
-    reader = CausalLMServer(Repeats(), server.device, server.digits, server.comma)
-    paths = reader._paths([np.array([5.0, 40.0]), np.array([998.0, 3.0]), np.full(9, 1e6)], 16, 3)
+    reader = CausalLMServer(Repeats(), server.device, server.digits, server.comma, server.tokenizer)
+    paths = reader._paths([np.array([5.0, 40.0]), np.array([998.0, 3.0]), np.full(9, 1e6)], None, 16, 3)
     assert paths.shape == (3, 20, 3)
     assert paths[:, 0].tolist() == [[40] * 3, [2 * 2.0] * 3, pytest.approx([1e6] * 3)]
+
+
+def test_a_language_model_reads_the_product_before_the_numbers(causal_lm: Path, panel_of: PanelOf) -> None:
+    from fullshelf.engine.models.causal_lm import CausalLMServer
+
+    panel, server = panel_of(histories()[5:8]), CausalLMServer.load(causal_lm)
+    titles = pl.DataFrame({"title": ["units", None, "unit " * 60], "description": None, "category": None})
+    told = replace(panel, products=titles.cast(pl.String))
+    rows = np.arange(3)
+    answers = {
+        int(row): found
+        for rows_, found, _ in server.forecast(told, None, H, rows)
+        for row, found in zip(rows_, found, strict=True)
+    }
+    plain = {
+        int(row): found
+        for rows_, found, _ in server.forecast(panel, None, H, rows)
+        for row, found in zip(rows_, found, strict=True)
+    }
+    assert [np.array_equal(answers[row], plain[row]) for row in rows] == [False, True, False]
+    alone = replace(panel_of(histories()[5:6]), products=told.products[:1])
+    [(_, found, _)] = server.forecast(alone, None, H, rows[:1])
+    np.testing.assert_array_equal(found[0], answers[0])
 
 
 def test_a_vocabulary_without_digits_is_refused(tmp_path: Path, panel_of: PanelOf) -> None:
