@@ -166,8 +166,8 @@ def _course(rng: np.random.Generator, kind: NDArray[np.intp], T: int, days: floa
     """Return the log of trend, local level and level shifts (B, T), 0 about the middle of the window.
 
     Trends of 25 % a year (smooth series 8 % about a growth of 3 %: turnover is counted in money, and prices rise), over
-    at most three years to each side, in 70 % of the series. Local level: a third none, a third a random
-    walk of 4…60 % a year (smooth series 2…25 %), a third an autoregression of 5…60 % that forgets in 2…90 periods.
+    at most six years to each side, in 70 % of the series. Local level: a third none, a third a random walk of 4…80 % a
+    year (smooth series 2…40 %), a third an autoregression of 5…60 % that forgets in 2…90 periods.
     """
     B = kind.size
     years = np.clip((np.arange(T, dtype=np.float32) - T / 2) * np.float32(days / 365.25), -6, 6)
