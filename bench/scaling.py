@@ -7,7 +7,6 @@ cluster stands in docs/cluster.md.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from fullshelf.bench.machine import Limits, Machine
 from fullshelf.bench.ray_nodes import nodes
 from fullshelf.bench.result import OURS, Report, Row
 from fullshelf.bench.timing import Timing, once
+from fullshelf.cluster.actor import Actor
 from fullshelf.engine.config import load_config
 from fullshelf.engine.executor import Executor, LocalExecutor
 from fullshelf.engine.refresh import refresh
@@ -31,6 +31,7 @@ PER_SHARD = 2_000  # series of a shard at the full size
 WORKERS = 2
 EMPTY = 4_000  # shards that do nothing
 SIMULATED, ACTORS = 100_000, 1_000
+ALONE = 60.0  # seconds of a shard, so long that each goes alone
 SEED = 13
 
 READING = (
@@ -107,19 +108,15 @@ def _row(name: str, times: list[float], size: str, per_shard: float) -> Row:
     return Row("refresh after start-up", who, size, work, "series", timing, WORKERS, {}, note)
 
 
-class Idle:
+class Idle(Actor[None]):
     """An actor's class whose shards do nothing."""
-
-    def __init__(self, cores: float) -> None:
-        os.environ["POLARS_MAX_THREADS"] = str(max(1, int(cores)))
-
-    def open(self) -> str:
-        """Be ready."""
-        return "here"
 
     def run(self, shard: int) -> dict[str, int]:
         """Do nothing."""
         return {"shard": shard}
+
+    def _read(self, file: object) -> None:
+        """There is no job."""
 
 
 def _empty(say: Callable[[str], None]) -> Row:
@@ -132,7 +129,7 @@ def _empty(say: Callable[[str], None]) -> Row:
 
     say("the driver's loop with empty shards")
     start = ray.remote(Idle).options(num_cpus=1, num_gpus=0, max_restarts=0, max_task_retries=0)
-    fleet, seconds = Fleet(lambda: start.remote(1.0), ()), []
+    fleet, seconds = Fleet(lambda: start.remote(1.0), (None,)), []
     for _ in range(4):
         begun = time.perf_counter()
         done = sum(1 for _ in drive(fleet, Scheduler(range(EMPTY)), lambda: WORKERS, Stop()))
@@ -150,13 +147,13 @@ def _scheduler(say: Callable[[str], None]) -> Row:
     say("the scheduler alone")
 
     def simulate() -> Iterator[float]:
-        scheduler, hands = Scheduler(range(SIMULATED)), list[tuple[int, int]]()
+        scheduler, hands = Scheduler(range(SIMULATED)), list[tuple[int, tuple[int, ...]]]()
         begun = time.perf_counter()
         for actor in range(ACTORS):
-            hands += [(a.actor, a.shard) for a in scheduler.joined(actor, 0.0) if isinstance(a, Assign)]
-        for done, (actor, shard) in enumerate(hands):
-            found = scheduler.done(actor, shard, float(done))
-            hands += [(a.actor, a.shard) for a in found if isinstance(a, Assign)]
+            hands += [(a.actor, a.shards) for a in scheduler.joined(actor, 0.0) if isinstance(a, Assign)]
+        for done, (actor, shards) in enumerate(hands):
+            found = scheduler.answered(actor, dict.fromkeys(shards), ALONE, float(done))
+            hands += [(a.actor, a.shards) for a in found if isinstance(a, Assign)]
         if not scheduler.finished:
             raise RuntimeError("the scheduler left shards undone")
         yield time.perf_counter() - begun

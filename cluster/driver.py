@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from fullshelf.cluster.actor import Answer
 from fullshelf.cluster.fleet import Event, Fleet
 from fullshelf.cluster.log import Note, unnoted
 from fullshelf.cluster.scheduler import Action, Assign, Done, Kill, Quarantine, Scheduler
@@ -41,7 +42,7 @@ def drive(
     note
         Called with what happens to actors and shards.
     method
-        Of an actor: takes a shard, returns its result.
+        Of the actors, called through `Actor.each`: takes a shard, returns its result.
 
     Raises
     ------
@@ -92,16 +93,24 @@ def _tell(scheduler: Scheduler, event: Event, results: dict[int, Any]) -> list[A
         case "lost":
             return scheduler.lost(event.actor, now)
         case "answer":
-            actions = scheduler.done(event.actor, event.tag, now)
-            if Done(event.tag) in actions:  # the first result of this shard
-                results[event.tag] = event.result
-            return actions
-        case "error":
-            if isinstance(event.error, FullshelfError):
-                raise event.error
-            results[event.tag] = event.error
-            return scheduler.failed(event.actor, event.tag, str(event.error), now)
+            return _answered(scheduler, event.actor, event.result, results, now)
+        case "error":  # of the call: it did not come to its shards, or its answer not to us
+            nothing = Answer(tuple(Outcome(shard, None, event.error) for shard in event.tag), 0.0)
+            return _answered(scheduler, event.actor, nothing, results, now)
     return []
+
+
+def _answered(scheduler: Scheduler, actor: int, answer: Answer, results: dict[int, Any], now: float) -> list[Action]:
+    for outcome in answer.outcomes:
+        if isinstance(outcome.error, FullshelfError):
+            raise outcome.error
+    errors = {one.shard: None if one.error is None else str(one.error) for one in answer.outcomes}
+    actions = scheduler.answered(actor, errors, answer.seconds, now)
+    first = {action.shard for action in actions if isinstance(action, Done)}
+    for one in answer.outcomes:
+        if one.error is not None or one.shard in first:
+            results[one.shard] = one.error if one.error is not None else one.result
+    return actions
 
 
 def _do(
@@ -109,10 +118,10 @@ def _do(
 ) -> Iterator[Outcome[Any]]:
     for action in actions:
         match action:
-            case Assign(actor, shard, race):
+            case Assign(actor, shards, race):
                 if race:
-                    note("shard raced", shard=shard, actor=actor)
-                fleet.call(actor, method, shard, tag=shard)
+                    note("shard raced", shard=shards[0], actor=actor)
+                fleet.call(actor, "each", method, shards, tag=shards)
             case Kill(actor):
                 note("actor killed", actor=actor)
                 fleet.kill(actor)
@@ -132,8 +141,15 @@ def _write_down(event: Event, fleet: Fleet, note: Note) -> None:
         case "lost" | "refused":
             note(f"actor {event.what}", actor=event.actor, error=str(event.error))
         case "answer":
-            note("shard done", shard=event.tag, actor=event.actor)
+            for one in event.result.outcomes:
+                _note_shard(one.shard, event.actor, one.error, note)
         case "error":
-            note(
-                "shard failed", shard=event.tag, actor=event.actor, error=f"{type(event.error).__name__}: {event.error}"
-            )
+            for shard in event.tag:
+                _note_shard(shard, event.actor, event.error, note)
+
+
+def _note_shard(shard: int, actor: int, error: Exception | None, note: Note) -> None:
+    if error is None:
+        note("shard done", shard=shard, actor=actor)
+    else:
+        note("shard failed", shard=shard, actor=actor, error=f"{type(error).__name__}: {error}")

@@ -3,8 +3,10 @@
 Pure: it knows no Ray, no clock and no file, so a thousand actors and their deaths are a test of seconds. The driver's
 loop (`driver`) tells it what happened and does what it answers.
 
-- An actor holds two shards at most: one at work, the next one ready, so that it never waits for the driver.
+- An actor holds two calls at most: one at work, the next one ready, so that it never waits for the driver. A call is
+  one shard. Where shards are so short that the driver could not keep up with all actors, several go with one call.
 - A shard that fails is tried again elsewhere, a few times; then it is quarantined with its error.
+- A shard that failed, whose actor died, or that is raced goes alone from then on: what happens next is its own doing.
 - A shard whose actor died is tried again too. Dying twice makes it a suspect: it waits until an actor has nothing else,
   so that a shard that kills actors takes no innocent one with it.
 - A shard that takes several times the median of those done is raced on a second actor; the first result wins, and an
@@ -14,14 +16,17 @@ loop (`driver`) tells it what happened and does what it answers.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from statistics import median
 
-IN_FLIGHT = 2  # shards in the hands of an actor
+IN_FLIGHT = 2  # calls in the hands of an actor
+CALLS = 250.0  # a second, of all actors together, that leave the driver half idle: a call takes 2 ms of a busy core
+TOGETHER = 64  # shards of a call at most
 LOOK_AHEAD = 64  # waiting shards looked through for one that an actor has not failed at
 MEMORY = 512  # newest durations that the median is taken of
+NEW = 0.2  # weight of the newest call in the pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +43,11 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Assign:
-    """Give a shard to an actor."""
+    """Give shards to an actor, in one call."""
 
     actor: int
-    shard: int
-    race: bool = False  # another actor is at it too
+    shards: tuple[int, ...]
+    race: bool = False  # another actor is at it too; then it is one shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +76,11 @@ Action = Assign | Kill | Quarantine | Done
 
 
 @dataclass(slots=True)
-class _Copy:
-    """A shard in the hands of an actor."""
+class _Call:
+    """Shards in the hands of an actor."""
 
-    shard: int
-    begun: float | None  # None: waits inside the actor
+    shards: tuple[int, ...]
+    begun: float | None = None  # None: waits inside the actor
 
 
 @dataclass(slots=True)
@@ -89,6 +94,11 @@ class _Case:
     queued: bool = False  # waits for an actor, its first or, in a race, its second
     ended: bool = False
 
+    @property
+    def untried(self) -> bool:
+        """Whether nothing speaks against its going with others: no actor had it yet."""
+        return not (self.holders or self.errors or self.losses)
+
 
 class Scheduler:
     """Assigns shards to actors until each is done or quarantined.
@@ -98,16 +108,17 @@ class Scheduler:
     shards
         What is to be done, in the order in which it should begin.
     at_once
-        Shards that an actor works on side by side; the rest of what it holds waits inside it.
+        Calls that an actor works on side by side; the rest of what it holds waits inside it.
     """
 
     def __init__(self, shards: Iterable[int], patience: Patience | None = None, at_once: int = 1) -> None:
         self._cases = {shard: _Case(queued=True) for shard in shards}
         self._patience, self._at_once = patience or Patience(), at_once
         self._waiting, self._suspects = deque(self._cases), deque[int]()
-        self._hands: dict[int, list[_Copy]] = {}
+        self._hands: dict[int, list[_Call]] = {}
         self._open: dict[int, None] = {}  # actors with a free hand, longest free first
-        self._durations = deque[float](maxlen=MEMORY)
+        self._durations = deque[float](maxlen=MEMORY)  # of shards, by the driver's clock
+        self._pace: float | None = None  # seconds of a shard by the actors' clocks, of late
         self._left = len(self._cases)
         self._stopped = False
         self.counts: Counter[str] = Counter()  # done, quarantined, retried, raced, lost, killed
@@ -119,8 +130,8 @@ class Scheduler:
 
     @property
     def in_flight(self) -> int:
-        """Copies in the hands of actors."""
-        return sum(len(hand) for hand in self._hands.values())
+        """Copies of shards in the hands of actors."""
+        return sum(len(call.shards) for hand in self._hands.values() for call in hand)
 
     @property
     def waiting(self) -> int:
@@ -158,53 +169,64 @@ class Scheduler:
             return []
         self.counts["lost"] += 1
         actions: list[Action] = []
-        for copy in self._drop(actor):
-            case = self._cases[copy.shard]
-            if copy.begun is not None and not case.ended:
-                case.losses += 1
-                if case.losses >= self._patience.losses:
-                    case.errors.append(f"{case.losses} actors died at this shard")
-                    actions.append(self._give_up(copy.shard))
-                    continue
-            self._again(copy.shard)
+        for call in self._drop(actor):
+            for shard in call.shards:
+                case = self._cases[shard]
+                if call.begun is not None and not case.ended:
+                    case.losses += 1
+                    if case.losses >= self._patience.losses:
+                        case.errors.append(f"{case.losses} actors died at this shard")
+                        actions.append(self._give_up(shard))
+                        continue
+                self._again(shard)
         return actions + self._fill(now)
 
-    def done(self, actor: int, shard: int, now: float) -> list[Action]:
-        """Count a shard that an actor finished, if it is its first result."""
-        copy = self._take_back(actor, shard, now)
-        case = self._cases[shard]
-        if case.ended:
-            return self._fill(now)
-        if copy is not None and copy.begun is not None:
-            self._durations.append(now - copy.begun)
-        self._end(shard)
-        self.counts["done"] += 1
-        return [Done(shard), *self._fill(now)]
+    def answered(self, actor: int, errors: Mapping[int, str | None], seconds: float, now: float) -> list[Action]:
+        """Take in the answer to a call: a first result counts, what raised an error is tried elsewhere or given up.
 
-    def failed(self, actor: int, shard: int, error: str, now: float) -> list[Action]:
-        """Try a shard elsewhere that raised an error on an actor, or give it up; the actor lives on."""
-        if self._take_back(actor, shard, now) is None:
-            return []
-        return self._failed(actor, shard, error) + self._fill(now)
+        Parameters
+        ----------
+        errors
+            Of each shard of the call, in its order: what it raised, None where it is done. The actor lives on.
+        seconds
+            That the actor was at the call, by its own clock.
+        """
+        call = self._take_back(actor, tuple(errors), now)
+        actions: list[Action] = []
+        for shard, error in errors.items():
+            if error is not None:
+                actions += self._failed(actor, shard, error) if call is not None else []
+            elif not self._cases[shard].ended:
+                self._end(shard)
+                self.counts["done"] += 1
+                actions.append(Done(shard))
+        if call is not None and call.begun is not None:
+            self._durations.extend([(now - call.begun) / len(call.shards)] * sum(isinstance(a, Done) for a in actions))
+        if not any(errors.values()):
+            pace = seconds / len(errors)
+            self._pace = pace if self._pace is None else self._pace + NEW * (pace - self._pace)
+        return actions + self._fill(now)
 
     def tick(self, now: float) -> list[Action]:
         """Race what has become slow by now, kill what hangs."""
         actions: list[Action] = []
-        limit = self._slow_after()
+        known = len(self._durations) >= self._patience.known
+        usual = median(self._durations) if known else 0.0
         for actor, hand in list(self._hands.items()):
-            for copy in list(hand):
-                age = 0.0 if copy.begun is None else now - copy.begun
-                if age <= limit:
+            for call in list(hand):
+                age = 0.0 if call.begun is None else now - call.begun
+                slow = max(self._patience.least_seconds, self._patience.slow * usual * len(call.shards))
+                if age <= (slow if known else self._patience.most_seconds):
                     continue
-                ended = self._cases[copy.shard].ended
-                if ended or age > self._patience.most_seconds:
+                open_ = [shard for shard in call.shards if not self._cases[shard].ended]
+                if not open_ or age > self._patience.most_seconds:
                     actions.append(self._kill(actor))
-                    if not ended:
-                        actions += self._failed(actor, copy.shard, f"no result after {age:,.0f} s")
+                    for shard in open_:
+                        actions += self._failed(actor, shard, f"no result after {age:,.0f} s")
                     break
-                for late in hand:  # what waits behind a slow shard is as late
-                    if len(self._cases[late.shard].holders) == 1:
-                        self._queue(late.shard, first=True)
+                for shard in (shard for late in hand for shard in late.shards):  # what waits behind it is as late
+                    if len(self._cases[shard].holders) == 1:
+                        self._queue(shard, first=True)
         return actions + self._fill(now)
 
     # ---- how shards come back
@@ -249,39 +271,39 @@ class Scheduler:
 
     def _kill(self, actor: int) -> Kill:
         self.counts["killed"] += 1
-        for copy in self._drop(actor):
-            self._again(copy.shard)
+        for call in self._drop(actor):
+            for shard in call.shards:
+                self._again(shard)
         return Kill(actor)
 
     # ---- who has what
 
-    def _drop(self, actor: int) -> list[_Copy]:
-        copies = self._hands.pop(actor)
+    def _drop(self, actor: int) -> list[_Call]:
+        calls = self._hands.pop(actor)
         self._open.pop(actor, None)
-        for copy in copies:
-            self._cases[copy.shard].holders.remove(actor)
-        return copies
+        for call in calls:
+            self._let_go(actor, call)
+        return calls
 
-    def _take_back(self, actor: int, shard: int, now: float) -> _Copy | None:
+    def _take_back(self, actor: int, shards: tuple[int, ...], now: float) -> _Call | None:
         hand = self._hands.get(actor, [])
-        copy = next((copy for copy in hand if copy.shard == shard), None)
-        if copy is None:
+        call = next((call for call in hand if call.shards == shards), None)
+        if call is None:
             return None
-        hand.remove(copy)
-        self._cases[shard].holders.remove(actor)
+        hand.remove(call)
+        self._let_go(actor, call)
         self._begin(hand, now)
         self._open[actor] = None
-        return copy
+        return call
 
-    def _begin(self, hand: list[_Copy], now: float) -> None:
-        for copy in hand[: self._at_once]:
-            if copy.begun is None:
-                copy.begun = now
+    def _let_go(self, actor: int, call: _Call) -> None:
+        for shard in call.shards:
+            self._cases[shard].holders.remove(actor)
 
-    def _slow_after(self) -> float:
-        if len(self._durations) < self._patience.known:
-            return self._patience.most_seconds
-        return max(self._patience.least_seconds, self._patience.slow * median(self._durations))
+    def _begin(self, hand: list[_Call], now: float) -> None:
+        for call in hand[: self._at_once]:
+            if call.begun is None:
+                call.begun = now
 
     def _fill(self, now: float) -> list[Action]:
         """Give shards to the actors with a free hand: first to those that have nothing."""
@@ -297,15 +319,17 @@ class Scheduler:
                     shard, alone = self._take(self._suspects, actor), True
                 if shard is None:
                     continue
-                case, hand = self._cases[shard], self._hands[actor]
-                case.queued, race = False, bool(case.holders)
+                hand, race = self._hands[actor], bool(self._cases[shard].holders)
+                call = _Call((shard, *self._company(shard)))
                 self.counts["raced"] += race
-                hand.append(_Copy(shard, None))
-                case.holders.append(actor)
+                for one in call.shards:
+                    self._cases[one].queued = False
+                    self._cases[one].holders.append(actor)
+                hand.append(call)
                 self._begin(hand, now)
                 if alone or len(hand) == IN_FLIGHT:
                     del self._open[actor]
-                actions.append(Assign(actor, shard, race))
+                actions.append(Assign(actor, call.shards, race))
         return actions
 
     def _take(self, queue: deque[int], actor: int) -> int | None:
@@ -317,3 +341,20 @@ class Scheduler:
             del queue[at]
             return shard
         return None
+
+    def _company(self, first: int) -> list[int]:
+        """Take the shards that go with a first one in its call: none where the driver keeps up without.
+
+        Enough that all actors together end no more than `CALLS` calls a second; towards the end fewer, so that what is
+        left is spread over all of them.
+        """
+        if self._pace is None or not self._cases[first].untried:
+            return []
+        enough = self._at_once * len(self._hands) / (CALLS * max(self._pace, 1e-9))
+        spread = (len(self._waiting) + 1) / (IN_FLIGHT * len(self._hands))
+        shards: list[int] = []
+        for _ in range(int(min(enough, spread, TOGETHER)) - 1):
+            if not self._waiting or not self._cases[self._waiting[0]].untried:
+                break
+            shards.append(self._waiting.popleft())
+        return shards

@@ -5,11 +5,9 @@ At import nothing here loads Polars or numba: the actor first sets how many thre
 
 from __future__ import annotations
 
-import os
-import socket
 from typing import TYPE_CHECKING
 
-from fullshelf.cluster.threads import set_threads
+from fullshelf.cluster.actor import Actor
 
 if TYPE_CHECKING:
     from fullshelf.engine.exchange import Exchange
@@ -18,50 +16,28 @@ if TYPE_CHECKING:
 __all__ = ["SplitWorker"]
 
 
-class SplitWorker:
-    """Works on the steps of one exchange.
-
-    Parameters
-    ----------
-    cores
-        That Ray granted.
-    """
-
-    def __init__(self, cores: float) -> None:
-        self._threads = set_threads(cores)
-        self._exchange: Exchange | None = None
-
-    def open(self, file: JobFile) -> str:
-        """Open the exchange; return where this process is.
-
-        Raises
-        ------
-        RunError
-            If this machine cannot give the bytes that the driver expects.
-        """
-        from fullshelf.engine.pickled import read_job
-
-        self._exchange = read_job(file)["exchange"]
-        return f"{socket.gethostname()}:{os.getpid()}"
+class SplitWorker(Actor["Exchange"]):
+    """Works on the steps of one exchange."""
 
     def piece(self, number: int) -> int:
         """Read a piece of the sales; return its number."""
         from fullshelf.engine.exchange import split_piece
 
-        split_piece(self._opened(), number, _go_on)
+        split_piece(self._opened, number, _go_on)
         return number
 
     def range(self, number: int) -> int:
         """Write a range of shards; return its number."""
         from fullshelf.engine.exchange import join_range
 
-        join_range(self._opened(), number, self._threads, _go_on)
+        join_range(self._opened, number, self._threads, _go_on)
         return number
 
-    def _opened(self) -> Exchange:
-        if self._exchange is None:
-            raise RuntimeError("open an exchange first")
-        return self._exchange
+    def _read(self, file: JobFile) -> Exchange:
+        from fullshelf.engine.pickled import read_job
+
+        exchange: Exchange = read_job(file)["exchange"]
+        return exchange
 
 
 def _go_on() -> None:

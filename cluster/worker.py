@@ -6,13 +6,11 @@ At import nothing here loads Polars, numba or torch: the actor first sets how ma
 from __future__ import annotations
 
 import json
-import os
-import socket
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from fullshelf.cluster.threads import set_threads
+from fullshelf.cluster.actor import Actor
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,7 +24,7 @@ __all__ = ["Question", "ShardWorker"]
 Question = tuple[str, tuple[Any, ...]]  # a method of `Responder` and its arguments
 
 
-class ShardWorker:
+class ShardWorker(Actor["ShardJob"]):
     """Works on shards of one job.
 
     Parameters
@@ -36,35 +34,21 @@ class ShardWorker:
     """
 
     def __init__(self, cores: float) -> None:
-        self._threads = set_threads(cores)
-        self._job: ShardJob | None = None
+        super().__init__(cores)
         self._groups: dict[int, tuple[Together, dict[int, tuple[pl.DataFrame, ShardOrders]]]] = {}
-
-    def open(self, file: JobFile) -> str:
-        """Open the job; return where this process is.
-
-        Raises
-        ------
-        RunError
-            If this machine cannot give the numbers that the driver expects.
-        """
-        from fullshelf.engine.job_file import open_job
-
-        self._job = open_job(file)
-        return f"{socket.gethostname()}:{os.getpid()}"
 
     def run(self, shard: int) -> Record:
         """Run one shard and commit it; return its record."""
         from fullshelf.engine.pipeline import run_shard
 
-        return run_shard(self._opened(), shard)
+        return run_shard(self._opened, shard)
 
     def load(self, group: int, shards: Sequence[int], replay: Sequence[Question]) -> None:
         """Take over the limited orders of some shards, and catch up with what they were told before."""
         from fullshelf.engine.pipeline import limited_orders
         from fullshelf.engine.shard_orders import Together
 
-        job = self._opened()
+        job = self._opened
         with ThreadPoolExecutor(self._threads) as pool:
             held = dict(zip(shards, pool.map(lambda shard: limited_orders(job, shard), shards), strict=True))
         together = Together([orders for _, orders in held.values()], numbers=list(held))
@@ -81,12 +65,12 @@ class ShardWorker:
         """Commit the orders of a shard of a group; return its record."""
         from fullshelf.engine.sharing import commit_shared
 
-        job = self._opened()
+        job = self._opened
         values, orders = self._groups[group][1][shard]
         record = json.loads(job.folder.record("forecast", shard).read_text(encoding="utf-8"))
         return commit_shared(job, record, values, orders)
 
-    def _opened(self) -> ShardJob:
-        if self._job is None:
-            raise RuntimeError("open a job first")
-        return self._job
+    def _read(self, file: JobFile) -> ShardJob:
+        from fullshelf.engine.job_file import open_job
+
+        return open_job(file)

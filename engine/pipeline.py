@@ -7,8 +7,6 @@ the whole way at once.
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +28,7 @@ from fullshelf.engine.override_ledger import OVERRIDE, judged, ledger, with_over
 from fullshelf.engine.overrides import adjusted, ordered_by_hand
 from fullshelf.engine.planning import order_problem
 from fullshelf.engine.problem_file import load_problem, save_problem
+from fullshelf.engine.process_name import process_name
 from fullshelf.engine.profile import working
 from fullshelf.engine.protection import protect
 from fullshelf.engine.run_folder import RunFolder
@@ -73,8 +72,8 @@ class Clock:
 
     def turn(self, work: str) -> Record:
         """Say which process did some work and from when to when, in seconds since 1970 by its machine's clock."""
-        worker = f"{socket.gethostname()}:{os.getpid()}"
-        return {"work": work, "worker": worker, "begun": round(self.begun, 3), "ended": round(time.time(), 3)}
+        begun, ended = round(self.begun, 3), round(time.time(), 3)
+        return {"work": work, "worker": process_name(), "begun": begun, "ended": ended}
 
 
 def run_shard(job: ShardJob, shard: int) -> Record:

@@ -19,7 +19,9 @@ import polars as pl
 import psutil
 import pytest
 
+from fullshelf.cluster import scheduler
 from fullshelf.cluster.executor import RayExecutor
+from fullshelf.cluster.fleet import Fleet
 from fullshelf.cluster.scheduler import Patience
 from fullshelf.cluster.worker import ShardWorker
 from fullshelf.engine.config import Config, load_config
@@ -40,6 +42,20 @@ class Poisoned(ShardWorker):
         if shard == 1:
             raise ValueError("poison")
         return super().run(shard)
+
+
+class Dying(ShardWorker):
+    """Fails at shard 9 and, once, dies at shard 11 after it has done it."""
+
+    def run(self, shard: int) -> dict[str, Any]:
+        if shard == 9:
+            raise ValueError("poison")
+        record = super().run(shard)
+        died = Path(self._opened.folder.path) / "died"
+        if shard == 11 and not died.exists():
+            died.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return record
 
 
 class Slow(ShardWorker):
@@ -149,6 +165,30 @@ def test_a_poison_shard_is_quarantined_and_healed_by_the_next_call(shop: Any, cl
     assert summary["quarantined"] == {"1": "ValueError: poison"}
     healed = run(there(shop, cluster))
     assert healed["folder"] == summary["folder"]
+    assert tables(healed["folder"]) == expected
+
+
+def test_shards_that_go_together_fail_alone_and_are_lost_together(
+    shop: Any, cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = list[tuple[int, ...]]()
+    call = Fleet.call
+
+    def spy(self: Fleet, actor: int, method: str, *arguments: Any, tag: Any) -> None:
+        if method == "each":
+            calls.append(tag)
+        call(self, actor, method, *arguments, tag=tag)
+
+    expected = tables(refresh(load_config(shop.config, ["run.shards=20", f"output={tmp_path / 'here'}"]))["folder"])
+    monkeypatch.setattr(scheduler, "CALLS", 0.1)  # as if the driver were slow, so that calls are as large as can be
+    monkeypatch.setattr(Fleet, "call", spy)
+    summary = run(there(shop, cluster, "run.shards=20"), Dying)
+    assert summary["quarantined"] == {"9": "ValueError: poison"}
+    for shard in (9, 11):
+        first, *others = [tag for tag in calls if shard in tag]
+        assert len(first) > 1
+        assert set(others) == {(shard,)}
+    healed = run(there(shop, cluster, "run.shards=20"))
     assert tables(healed["folder"]) == expected
 
 
