@@ -191,6 +191,33 @@ def backtest(
 
 
 @app.command()
+def tune(
+    config: ConfigFile,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="file for what is found; default tune.output, tuned.yaml")
+    ] = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Learn a few numbers of the plan from past order rounds: factors on demand and shortage cost, a cap on orders.
+
+    Segments (ABC/XYZ classes by default, `tune.by`) are tuned on tune.rounds rounds and judged on the tune.judge later
+    ones; what did not win there by more than noise is not kept. `plan: {tuned: FILE}` then obeys the file.
+    """
+    from fullshelf.engine.config import load_config
+    from fullshelf.engine.tune import tune as run
+    from fullshelf.engine.tune.words import print_tuned
+
+    given = [*(overrides or ()), "plan.tuned=null"]  # what an earlier call found is not what it is compared with
+    if out is not None:
+        given.append(f"tune.output={json.dumps(str(out.absolute()))}")
+    with _job(as_json, quiet) as (progress, stop):
+        summary = run(load_config(config, given), progress, stop)
+    _print_json(summary) if as_json else print_tuned(output(), summary)
+
+
+@app.command()
 def simulate(
     series: Annotated[int, typer.Option(min=1, help="number of SKU-location pairs")],
     periods: Annotated[int, typer.Option(min=1, help="periods of sales")],

@@ -9,11 +9,21 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from fullshelf.engine.calendar import Period
 from fullshelf.engine.errors import ConfigError
 from fullshelf.engine.service_settings import Service, as_service
+from fullshelf.engine.tuned_settings import Trait, Tuning
+from fullshelf.engine.yaml_file import read_mapping
 from fullshelf.kernels.levels import LEVELS, level_array
 
 
@@ -83,6 +93,7 @@ class PlanSettings(_Strict):
         None,
         description="promises in place of shortage costs: a number for cycle service, or cycle, fill, by scope",
     )
+    tuned: Tuning | None = Field(None, description="the file that `fullshelf tune` wrote, or what stands in it")
 
 
 class RunSettings(_Strict):
@@ -173,8 +184,27 @@ class BacktestSettings(_Strict):
     policies: tuple[Policy | Literal["textbook"], ...] | None = Field(
         None, min_length=1, description="as plan.policy, or textbook; default the configured one and textbook"
     )
-    resamples: int = Field(1000, ge=100, le=100_000, description="of the series, for the intervals of differences")
+    resamples: int = Field(
+        1000, ge=100, le=100_000, description="of series and rounds, for the intervals of differences"
+    )
     seed: int = Field(0, ge=0, description="of the resamples")
+
+
+class TuneSettings(_Strict):
+    """`fullshelf tune`: which numbers of the plan are learnt from past rounds. Rounds are spaced as in a backtest."""
+
+    by: tuple[Trait, ...] = Field(
+        ("abc", "xyz"),
+        description="what makes a segment: any of abc, xyz, category, supplier, location; []: all are one",
+    )
+    rounds: int = Field(26, ge=2, le=1000, description="order rounds that are tuned on")
+    judge: int = Field(13, ge=2, le=1000, description="later rounds, the newest, that say whether it won")
+    series: int = Field(3000, ge=1, description="about how many series are tuned on; drawn from the catalogue by hash")
+    least: int = Field(20, ge=1, description="series that a segment needs")
+    candidates: int = Field(180, ge=30, le=100_000, description="settings tried for each segment")
+    resamples: int = Field(1000, ge=100, le=100_000, description="of series and rounds, for the intervals")
+    seed: int = Field(0, ge=0, description="of the search and the resamples")
+    output: str = Field("tuned.yaml", description="file for what was found; plan.tuned takes it")
 
 
 class ReportSettings(_Strict):
@@ -200,6 +230,7 @@ class Config(_Strict):
     report: ReportSettings = Field(default_factory=ReportSettings)
     fit: FitSettings = Field(default_factory=FitSettings)
     backtest: BacktestSettings = Field(default_factory=BacktestSettings)
+    tune: TuneSettings = Field(default_factory=TuneSettings)
 
     @field_validator("columns")
     @classmethod
@@ -209,24 +240,22 @@ class Config(_Strict):
                 raise ValueError(f"there is no table {table!r}{nearest(table, Inputs.model_fields)}")
         return columns
 
+    @model_validator(mode="after")
+    def _tuned_for_this(self) -> Config:
+        tuned = self.plan.tuned
+        if tuned is not None and tuned.period != self.period:
+            raise ValueError(f"plan.tuned was made for periods of a {self.period}, got one for a {tuned.period}")
+        if tuned is not None and tuned.model != Path(self.forecast.model).name:
+            raise ValueError(
+                f"plan.tuned was made for forecast.model {Path(self.forecast.model).name}, got one for {tuned.model}: "
+                "another model errs otherwise; run `fullshelf tune` again or leave plan.tuned away"
+            )
+        return self
+
     @property
     def season(self) -> int:
         """Length of the season in periods."""
         return self.forecast.season or self.period.season
-
-
-class _OnceLoader(yaml.SafeLoader):
-    """Reads YAML whose mappings name no key twice: of two values the file would silently keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Return the mapping of a node."""
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep)
 
 
 def load_config(path: Path, overrides: Iterable[str] = ()) -> Config:
@@ -237,25 +266,17 @@ def load_config(path: Path, overrides: Iterable[str] = ()) -> Config:
     ConfigError
         If the file is missing, is not YAML, has an unknown key or a value out of bounds.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as e:
-        raise ConfigError(f"{path}: cannot read the configuration: {e.strerror or e}") from e
-    except UnicodeDecodeError as e:
-        raise ConfigError(f"{path}: the configuration is not UTF-8 text; is this the right file?") from e
-    try:
-        values = yaml.load(text, _OnceLoader)  # a safe loader
-    except (yaml.YAMLError, ValueError) as e:  # ValueError: a date that no calendar has
-        raise ConfigError(f"{path}: not valid YAML: {e}") from e
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: expected a mapping with period, inputs and output, found {type(values).__name__}")
+    values = read_mapping(path, "the configuration", "period, inputs and output")
     for override in overrides:
         _set(values, override)
     return parse_config(values, base=path.resolve().parent, source=str(path))
 
 
 def parse_config(values: Mapping[str, Any], base: Path, source: str = "configuration") -> Config:
-    """Check the values and make the paths absolute, relative to `base`."""
+    """Check the values and make the paths absolute, relative to `base`; `plan.tuned` is read, if it is a file."""
+    plan = values.get("plan")
+    if isinstance(plan, Mapping) and isinstance(plan.get("tuned"), str):
+        values = {**values, "plan": {**plan, "tuned": _tuned(plan["tuned"], base, source)}}
     try:
         config = Config.model_validate(values)
     except ValidationError as e:
@@ -273,10 +294,22 @@ def parse_config(values: Mapping[str, Any], base: Path, source: str = "configura
     if config.fit.start not in ("shipped", "scratch"):
         fit["start"] = absolute(config.fit.start, base)
     paths["fit"] = config.fit.model_copy(update=fit)
+    paths["tune"] = config.tune.model_copy(update={"output": absolute(config.tune.output, base)})
     if config.backtest.models is not None:
         models = tuple(absolute(name, base) if "/" in name else name for name in config.backtest.models)
         paths["backtest"] = config.backtest.model_copy(update={"models": models})
     return config.model_copy(update=paths)
+
+
+def _tuned(path: str, base: Path, source: str) -> dict[str, Any]:
+    if "://" in path:
+        raise ConfigError(f"{source}:\n  plan.tuned: {path}: expected a local file")
+    file = Path(absolute(path, base))
+    if not file.is_file():
+        raise ConfigError(
+            f"{source}:\n  plan.tuned: {file}: there is no such file; `fullshelf tune` makes it, or leave the key away"
+        )
+    return read_mapping(file, "what was tuned", "period, model, by and segments")
 
 
 def absolute(path: str, base: Path) -> str:
@@ -310,7 +343,7 @@ def _set(values: dict[str, Any], override: str) -> None:
 
 
 def _explain(error: Any) -> str:
-    where = ".".join(str(part) for part in error["loc"])
+    where = ".".join(str(part) for part in error["loc"]) or "settings together"
     if error["type"] == "extra_forbidden":
         return f"{where}: unknown key{nearest(str(error['loc'][-1]), _keys_at(error['loc'][:-1]))}"
     if error["type"] == "missing":

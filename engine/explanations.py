@@ -25,7 +25,7 @@ COLUMNS = {
     "lost_before": "units of sales expected to be lost before the order can arrive",
     "best_quantity": "units without packs, minimum, stock limit and persons; negative: too much is there",
     "lot_units": "units that packs, minimum, lots, limits or persons add, or take",
-    "lot_because": "pack, minimum, economic lot, stock limit, limit, person, waits, or none",
+    "lot_because": "pack, minimum, economic lot, stock limit, tuned cap, limit, person, waits, or none",
     "underage_cost": "currency per unit short that decides",
     "overage_cost": "currency per unit left over that decides",
     "decided_by": "costs, cycle service, fill rate, or person",
@@ -33,6 +33,8 @@ COLUMNS = {
     "shadow_price": "currency per unit ordered, for the limits that it uses",
     "limit": "the limit that asks most of it; null: no limit binds",
     "limit_cost": "currency: shadow price of all units ordered",
+    "tuned_demand": "what tuning multiplied the forecast demand by; 1: nothing",
+    "tuned_shortage": "what tuning multiplied the cost of a unit short by; 1: nothing",
 }
 
 
@@ -59,10 +61,12 @@ def explanations(
     by_hand, by_fill = ~np.isnan(problem.fixed), ~np.isnan(problem.fill)
     promised = ~np.isnan(problem.target)
     some, more = quantity > 0, lot > 0
+    capped = np.isfinite(problem.tuned.cap) & (problem.most < terms.max_stock - position)
     because = np.select(
         [
             by_hand,
             np.abs(lot) < 1e-9,
+            some & capped & (problem.most < wanted) & (quantity > problem.most - pack),
             (problem.most < wanted) & (quantity > problem.most - pack) | ~some & (problem.most < smallest),
             ~some & (price > 0) | some & ~more & (price > 0) & (-lot >= pack),
             ~some,
@@ -70,7 +74,7 @@ def explanations(
             more & (quantity == smallest) & (smallest > pack),
             (price > 0) & (np.abs(lot) >= pack),
         ],
-        ["person", "none", "stock limit", "limit", "waits", "economic lot", "minimum", "limit"],
+        ["person", "none", "tuned cap", "stock limit", "limit", "waits", "economic lot", "minimum", "limit"],
         "pack",
     )
     promise = np.where(by_fill, problem.fill, problem.target)
@@ -91,5 +95,7 @@ def explanations(
             "shadow_price": price,
             "limit": pl.Series([None] * quantity.size, dtype=pl.String) if limit is None else limit,
             "limit_cost": price * quantity,
+            "tuned_demand": problem.tuned.demand,
+            "tuned_shortage": problem.tuned.shortage,
         }
     )

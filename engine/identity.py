@@ -46,7 +46,7 @@ def run_id(config: Config, inputs: str, model: str, shards: int, as_of: int) -> 
 
     Where the files lie and how many threads work does not change a number and is left out.
     """
-    settings = config.model_dump(mode="json", exclude={"inputs", "output", "run", "as_of", "fit", "backtest"})
+    settings = config.model_dump(mode="json", exclude={"inputs", "output", "run", "as_of", "fit", "backtest", "tune"})
     content = {
         "settings": settings,
         "tables": sorted(config.inputs.given()),
@@ -65,7 +65,7 @@ def backtest_id(sides: Sequence[tuple[Config, str, Sequence[str]]], as_of: int) 
 
     How the series are split into shards does not change a number and is left out.
     """
-    apart = {"inputs", "output", "run", "as_of", "fit", "report"}
+    apart = {"inputs", "output", "run", "as_of", "fit", "report", "tune"}
     content = {
         "sides": [
             (config.model_dump(mode="json", exclude=apart), sorted(config.inputs.given()), inputs, list(models))

@@ -23,6 +23,7 @@ from fullshelf.engine.protection import protect
 from fullshelf.engine.service_targets import ServiceTargets
 from fullshelf.engine.shard_input import ShardInput
 from fullshelf.engine.stock_position import stock_position
+from fullshelf.engine.tuned_factors import TunedFactors
 from fullshelf.kernels.shop_steps import SUMS, live_on, put_on_shelf
 
 __all__ = ["OVERRIDE", "RESULTS", "judged", "ledger", "with_overrides", "with_sentences"]
@@ -43,8 +44,9 @@ RESULTS = pl.Schema(
 
 
 def with_overrides(
-    values: pl.DataFrame, given: ShardInput, alone: Forecast, targets: ServiceTargets, plan: PlanSettings
-) -> pl.DataFrame:
+    values: pl.DataFrame, given: ShardInput, alone: Forecast, targets: ServiceTargets, plan: PlanSettings,
+    tuned: TunedFactors | None = None,
+) -> pl.DataFrame:  # fmt: skip
     """Add the column `OVERRIDE` to a shard's values: text, what the plan alone would order, and terms; null elsewhere.
 
     Parameters
@@ -61,7 +63,8 @@ def with_overrides(
             pl.lit(None, pl.Struct({"text": pl.String(), "without": pl.Float64(), **TERMS})).alias(OVERRIDE)
         )
     places = said["row"].to_numpy()
-    problem = order_problem(protect(alone, given.supply, given.panel), given.supply, given.stock, plan, targets)
+    demand = protect(alone, given.supply, given.panel)
+    problem = order_problem(demand, given.supply, given.stock, plan, targets, tuned=tuned)
     without = problem.orders(np.zeros(values.height))[1]
     lead, terms = problem.periods - problem.review, problem.terms
     stock = stock_position(given.stock, lead)

@@ -36,6 +36,7 @@ from fullshelf.engine.service_targets import targets_of_shard
 from fullshelf.engine.shard_orders import ShardOrders
 from fullshelf.engine.stock_position import overdue
 from fullshelf.engine.storage import Location, read_back
+from fullshelf.engine.tuned_factors import factors_of_shard
 
 Record = dict[str, Any]  # what is kept of a finished shard: files with rows and sha256, counts, sums, seconds
 
@@ -90,7 +91,8 @@ def run_shard(job: ShardJob, shard: int) -> Record:
         demand = protect(forecast, given.supply, given.panel)
     with clock.stage("plan"):
         targets = targets_of_shard(job.plan.service, given.panel, given.supply, given.skus)
-        values = with_overrides(_values(given, since), given, alone, targets, job.plan)
+        tuned = factors_of_shard(job.plan.tuned, given.panel, given.supply, given.skus)
+        values = with_overrides(_values(given, since), given, alone, targets, job.plan, tuned)
     with clock.stage("write"):
         part = job.folder.part
         files = [
@@ -112,7 +114,7 @@ def run_shard(job: ShardJob, shard: int) -> Record:
     }
     with clock.stage("plan"):
         by_hand = ordered_by_hand(given.overrides, given.panel.series)
-        problem = order_problem(demand, given.supply, given.stock, job.plan, targets, by_hand)
+        problem = order_problem(demand, given.supply, given.stock, job.plan, targets, by_hand, tuned)
     if job.limits:
         with clock.stage("write"):
             save_problem(job.folder.problem(shard), problem)

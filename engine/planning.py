@@ -26,6 +26,7 @@ from fullshelf.engine.order_plan import OrderPlan
 from fullshelf.engine.reasons import reasons
 from fullshelf.engine.service_targets import ServiceTargets, service_targets
 from fullshelf.engine.stock_position import StockPosition, stock_position
+from fullshelf.engine.tuned_factors import TunedFactors, untuned
 from fullshelf.kernels.demand_paths import path_nodes
 from fullshelf.kernels.lasting_lots import lasting_lots, lasting_offsets
 from fullshelf.kernels.net_requirement import net_requirement
@@ -95,6 +96,7 @@ class OrderProblem:
     trial: Array  # (S,) units: the same before a lot was rounded to packs
     most: Array  # (S,) units
     fixed: Array  # (S,) units that a person has set; NaN: none
+    tuned: TunedFactors  # what past rounds taught; all that stands above is with them
 
     def orders(self, price: Array, rows: NDArray[np.int64] | slice = slice(None)) -> tuple[Array, Array]:
         """Return the best order without packs and the order of some of the series, units.
@@ -207,11 +209,16 @@ def order_problem(
     settings: PlanSettings,
     targets: ServiceTargets | None = None,
     by_hand: Array | None = None,
+    tuned: TunedFactors | None = None,
 ) -> OrderProblem:
     """Work out each series' net requirement and costs; see `plan_orders`.
 
-    `by_hand` (S,) are quantities that persons have set, units; NaN: none.
+    `by_hand` (S,) are quantities that persons have set, units; NaN: none. `tuned` is for series that are promised no
+    service: tuning weighs costs, and a promise stands above them.
     """
+    targets = service_targets(settings.service, supply) if targets is None else targets
+    tuned = untuned(supply.height) if tuned is None else tuned.without(targets.promised)
+    demand = tuned.of_demand(demand)
     terms = _terms(supply, demand)
     mean_lead = demand.periods - demand.review
     position = stock_position(stock, mean_lead)
@@ -223,7 +230,7 @@ def order_problem(
         demand.lead_weight, demand.review, terms.life, terms.shelf, lost, terms.holding, waste, position.on_hand,
         position.owed, position.offsets, position.steps, position.units, path_nodes(), need, outlast, lost_before,
     )  # fmt: skip
-    serve, underage, overage = need, terms.shortage, terms.holding * terms.cycle + waste
+    serve, underage, overage = need, terms.shortage * tuned.shortage, terms.holding * terms.cycle + waste
     if not lost:  # a backorder costs at the end of every period in which it is owed
         every = (terms.cycle > 1) & (terms.life == 0)
         serve = np.where(every[:, None], outlast, need)
@@ -234,7 +241,7 @@ def order_problem(
     deciding = np.maximum(overage, underage * ((1 - HIGHEST_RATIO) / HIGHEST_RATIO))
     room = np.maximum(terms.max_stock - position.inventory_position, 0.0)
     policy, smallest, trial = _policy(terms, demand, settings, room)
-    targets = service_targets(settings.service, supply) if targets is None else targets
+    room = np.minimum(room, np.maximum(tuned.most(demand.mean * (demand.review / demand.periods)), smallest))
     service, promised = targets.cycle, targets.promised
     if promised.any():  # any overage will do: the underage is made to fit
         wanted = demand.mean * (demand.review / demand.periods)
@@ -259,7 +266,7 @@ def order_problem(
         waiting=waiting, overage=overage, deciding=deciding,
         target=service, fill=targets.fill, known=known,
         carry=np.where(terms.single, 0.0, CARRY), lasting=lasting, smallest=smallest, trial=trial, most=room,
-        fixed=np.full(S, np.nan) if by_hand is None else by_hand,
+        fixed=np.full(S, np.nan) if by_hand is None else by_hand, tuned=tuned,
     )  # fmt: skip
 
 

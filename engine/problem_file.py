@@ -13,8 +13,10 @@ from fullshelf.engine.commit import replacing
 from fullshelf.engine.planning import OrderProblem, Terms
 from fullshelf.engine.stock_position import StockPosition
 from fullshelf.engine.storage import Location
+from fullshelf.engine.tuned_factors import TunedFactors
 
-_RECORDS: dict[str, Any] = {"terms": Terms, "position": StockPosition}  # fields that are records of arrays themselves
+# fields that are records of arrays themselves
+_RECORDS: dict[str, Any] = {"terms": Terms, "position": StockPosition, "tuned": TunedFactors}
 
 
 def save_problem(path: Location, problem: OrderProblem) -> None:

@@ -36,7 +36,7 @@ def reasons(
     limit
         (S,) name of the limit whose price weighs most; null or None: not known.
     """
-    terms, position = problem.terms, problem.position
+    terms, position, tuned = problem.terms, problem.position, problem.tuned
     lead = problem.periods - problem.review
     table = pl.DataFrame(
         {
@@ -57,6 +57,9 @@ def reasons(
             "moq": terms.moq,
             "smallest": problem.smallest,
             "most": problem.most,
+            "factor": tuned.demand,
+            "weight": tuned.shortage,
+            "cap": np.where(np.isfinite(tuned.cap), tuned.cap, 0.0),
             "max_stock": terms.max_stock,
             "life": terms.shelf,
             "ends": terms.ends,
@@ -83,9 +86,14 @@ def reasons(
     )  # fmt: skip
     order, free_order, least = pl.col("order_quantity"), pl.col("free"), pl.col("smallest")
     whole = (order - free_order).abs() < 1
+    position_now = pl.col("on_hand") + pl.col("on_order") - pl.col("owed")
+    capped = (pl.col("cap") > 0) & (pl.col("most") < pl.col("max_stock") - position_now)
+    moved = (pl.col("factor") != 1) | (pl.col("weight") != 1)
     because = (
         pl.when("fixed")
         .then(pl.format("as a person has set it ({} would be best)", number("free")))
+        .when(order > pl.col("most") - pl.col("pack"), capped, order < free_order)
+        .then(pl.format("as much as the tuned cap of {} review periods of demand allows", number("cap")))
         .when(order > pl.col("most") - pl.col("pack"), pl.col("max_stock").is_finite(), order < free_order)
         .then(pl.format("as much as the stock limit of {} allows", number("max_stock")))
         .when(order >= least, order <= least, pl.col("lot"), order > free_order)
@@ -131,6 +139,12 @@ def reasons(
             ". {} binds: each unit must earn {} more",
             pl.coalesce(pl.format("The limit on {}", "limit"), pl.lit("A limit")),
             pl.col("shadow_price").round(4).cast(pl.String),
+        ),
+        said(
+            moved & ~pl.col("promised"),
+            ". Tuned on past rounds: demand × {}, cost of a unit short × {}",
+            pl.col("factor").cast(pl.String),
+            pl.col("weight").cast(pl.String),
         ),
         pl.lit("."),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import polars as pl
@@ -35,6 +35,10 @@ class Costs:
     pack: Array  # units
     moq: Array  # units
     max_stock: Array  # units; inf: none
+
+    def some(self, rows: Ints) -> Costs:
+        """Return the costs of some series (n,), which may come more than once."""
+        return Costs(*(getattr(self, f.name)[rows] for f in fields(self)))
 
     @property
     def ratio(self) -> Array:

@@ -18,7 +18,7 @@ from fullshelf.engine.backtest.page import write_page
 from fullshelf.engine.backtest.result import Result
 from fullshelf.engine.backtest.rounds import Rounds, settle_rounds
 from fullshelf.engine.backtest.tables import accuracy_table, rounds_table, segments_table, series_table, with_classes
-from fullshelf.engine.backtest.trial import NEWEST_YEAR, TEXTBOOK, Contender, Side, Trial
+from fullshelf.engine.backtest.trial import NEWEST_YEAR, TEXTBOOK, Contender, Side, Trial, shown_name
 from fullshelf.engine.commit import only_one, replacing, write_json, write_parquet
 from fullshelf.engine.completion import peak_memory_mb
 from fullshelf.engine.config import Config
@@ -114,7 +114,7 @@ def _trial(config: Config, against: Config | None, progress: Reporter, stop: Sto
     if against is None:
         models = list(dict.fromkeys([config.forecast.model, *(config.backtest.models or (YARDSTICK,))]))
         policies = list(dict.fromkeys([plan, *(config.backtest.policies or (TEXTBOOK,))]))
-        sides = [_side("A", config, intake, models, rounds)]
+        sides = [side_of("A", config, intake, models, rounds)]
         named = list(sides[0].models)
         contenders = [Contender(0, name, p) for name in named for p in policies if p != TEXTBOOK]
         contenders += [Contender(0, NEWEST_YEAR, TEXTBOOK)] * (TEXTBOOK in policies)
@@ -124,18 +124,19 @@ def _trial(config: Config, against: Config | None, progress: Reporter, stop: Sto
         against = against.model_copy(update={"as_of": as_of, "run": run})
         other = prepare(against, cache / AGAINST, progress, stop.check)
         sides = [
-            _side("A", config, intake, [config.forecast.model], rounds),
-            _side("B", against, other, [against.forecast.model], rounds),
+            side_of("A", config, intake, [config.forecast.model], rounds),
+            side_of("B", against, other, [against.forecast.model], rounds),
         ]
         contenders = [Contender(i, next(iter(s.models)), s.config.plan.policy) for i, s in enumerate(sides)]
     limits = () if intake.limits is None else tuple(read_limits(intake.limits))
     return Trial(tuple(sides), tuple(contenders), rounds, limits)
 
 
-def _side(name: str, config: Config, intake: Intake, models: list[str], rounds: Rounds) -> Side:
+def side_of(name: str, config: Config, intake: Intake, models: list[str], rounds: Rounds) -> Side:
+    """Load the models of one configuration."""
     loaded: dict[str, DemandModel] = {}
     for model in models:
-        shown = Path(model).name if "/" in model else model
+        shown = shown_name(model)
         if shown in loaded:
             raise ConfigError(f"backtest.models: two models are called {shown!r}; rename the folder of one")
         loaded[shown] = load_model(model, config.forecast.levels, config.season)

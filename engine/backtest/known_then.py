@@ -29,6 +29,7 @@ def panel_at(panel: Panel, last: int) -> tuple[Panel, NDArray[np.int64]]:
         covariates=panel.covariates[cells],
         offsets=np.concatenate([[0], np.cumsum(kept[live])]).astype(np.int64),
         last=last,
+        products=None if panel.products is None else panel.products[live],
     )
     return cut, live
 

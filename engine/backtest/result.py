@@ -24,6 +24,7 @@ class Result:
     mean: Array  # (S,) units per period of the newest year
     sd: Array  # (S,)
     money: Array  # (C, S, M) MEASURES of the rounds that count
+    cost: Array  # (C, S, K) currency, in each of the K rounds that count
     errors: Array  # (F, 2, S, 5) ERRORS of single periods and of protection intervals
     covered: NDArray[np.int64]  # (F, 2, S, Q) pairs at or below each level
     round_money: Objects  # (C, R, M) whole parts of GRAIN
@@ -48,6 +49,7 @@ def result_of(shard: ShardTrial) -> Result:
         mean=shard.year[0],
         sd=shard.year[1],
         money=shard.money,
+        cost=shard.cost,
         errors=np.stack([score.sums for score in shard.scores]),
         covered=np.stack([score.covered for score in shard.scores]),
         round_money=shard.round_money,
@@ -70,6 +72,7 @@ def gather(parts: list[Result]) -> Result:
         mean=joined([part.mean for part in parts], 0),
         sd=joined([part.sd for part in parts], 0),
         money=joined([part.money for part in parts], 1),
+        cost=joined([part.cost for part in parts], 1),
         errors=joined([part.errors for part in parts], 2),
         covered=joined([part.covered for part in parts], 2),
         round_money=sum((part.round_money for part in parts[1:]), parts[0].round_money),

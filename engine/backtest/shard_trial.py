@@ -11,20 +11,22 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from fullshelf.engine.backtest.costs import MEASURES, costs_of
+from fullshelf.engine.backtest.costs import COSTS, MEASURES, costs_of
 from fullshelf.engine.backtest.known_then import ahead_at, lived, panel_at
 from fullshelf.engine.backtest.scores import MIXED, Scores
 from fullshelf.engine.backtest.shelf import Shelf
-from fullshelf.engine.backtest.trial import TEXTBOOK, Trial
+from fullshelf.engine.backtest.trial import TEXTBOOK, Trial, shown_name
 from fullshelf.engine.end_of_sale import ENDS, cut_off, ends_of
 from fullshelf.engine.errors import ConfigError
 from fullshelf.engine.event_covariate import with_events
+from fullshelf.engine.forecast import Forecast, LeadTimeDemand
 from fullshelf.engine.hindsight import IN_STOCK
 from fullshelf.engine.intake import ShardInput
 from fullshelf.engine.panel import KnownAhead, Panel
 from fullshelf.engine.planning import OrderProblem, order_problem
 from fullshelf.engine.protection import protect
 from fullshelf.engine.service_targets import ServiceTargets, targets_of_shard
+from fullshelf.engine.tuned_factors import factors_of_shard
 from fullshelf.kernels.allocation import exact_sum
 from fullshelf.kernels.distributions import Demand
 from fullshelf.kernels.forecast_errors import ERRORS
@@ -35,6 +37,7 @@ from fullshelf.kernels.textbook import newest_moments, textbook_levels, textbook
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+_COSTS = [MEASURES.index(name) for name in COSTS]
 GRAIN = 1 << 20  # parts of a unit of money or goods: whole numbers, so that sums do not depend on the shards
 
 
@@ -45,6 +48,19 @@ class Decision:
     rows: Ints  # (n,) series
     problem: OrderProblem | None  # None: the textbook policy
     quantity: Array  # (n,) units, without limits
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What was known at one origin of n series, and what one model made of it: orders depend on nothing else."""
+
+    rows: Ints  # (n,) series
+    panel: Panel
+    supply: pl.DataFrame  # n rows; planned: whether the series orders in this round
+    targets: ServiceTargets
+    level: Array  # (n,) units: the textbook's level, which new series begin with
+    forecast: Forecast
+    demand: LeadTimeDemand
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +100,7 @@ class ShardTrial:
         self.year = self._newest_year(truth.panel)
         self._shelves = [Shelf(self.costs, rounds.every, trial.backorder) for _ in trial.contenders]
         self.money = np.zeros((len(trial.contenders), S, len(MEASURES)))
+        self.cost = np.zeros((len(trial.contenders), S, rounds.counted))
         self.scores = [Scores(S, level_array(trial.sides[i].config.forecast.levels)) for i, _ in trial.forecasters]
         self.round_money = np.zeros((len(trial.contenders), rounds.warm_up + rounds.counted, len(MEASURES)), object)
         shape = (len(trial.forecasters), rounds.warm_up + rounds.counted, MIXED, len(ERRORS))
@@ -100,48 +117,59 @@ class ShardTrial:
 
     def decide(self, k: int) -> list[Decision]:
         """Forecast at the k-th origin and return what each contender would order."""
-        trial, origin = self._trial, self._trial.rounds.origins[k]
-        given = self._given or self._read([side.read(self._shard) for side in trial.sides])
-        self._given = given
-        panel, live = panel_at(given.panels[0], origin)
+        trial = self._trial
+        _, live = self.known_at(trial.rounds.origins[k])
         if live.size == 0:
             return [Decision(live, None, np.zeros(0))] * len(trial.contenders)
-        reviews, kind = np.unique(self.costs.review[live], return_inverse=True)
-        due = np.array([trial.rounds.is_due(k, int(review)) for review in reviews])
-        planned = self.costs.planned[live] & due[kind]
-        targets = self._targets(0, panel, given.supplies[0][live], live)
-        level = self._textbook_level(panel, live, targets)
-        self._welcome(live, level)
         decisions: dict[int, Decision] = {}
         for number, (i, name) in enumerate(trial.forecasters):
-            side = trial.sides[i]
-            then = panel if i == 0 else panel_at(given.panels[i], origin)[0]
-            known = ahead_at(given.aheads[i], live, origin - self._start, side.horizon)
-            if side.intake.events is not None:
-                then, known = with_events(then, known, side.intake.events, side.horizon)
-            supply = given.supplies[i][live].with_columns(
-                review_period=pl.Series(self.costs.review[live], dtype=pl.Float64), planned=pl.Series(planned)
-            )
-            ends = ends_of(supply, given.panels[i].last - origin)
-            supply = supply.with_columns(pl.Series(ENDS, ends).replace(0, None))
-            forecast = cut_off(side.models[name].forecast(then, side.horizon, known), ends)
-            demand = protect(forecast, supply, then)
+            side, seen = trial.sides[i], self.foresee(k, number)
+            if number == 0:
+                self._welcome(live, seen.level)
+                for c, contender in enumerate(trial.contenders):
+                    if contender.policy == TEXTBOOK:
+                        decisions[c] = Decision(live, None, self._textbook_order(c, seen))
             if trial.rounds.counts(k):
                 done = k * trial.rounds.every
                 errors = self.scores[number].add(
-                    live, forecast, demand, self.demand[live, done:], self._in_stock[live, done:]
+                    live, seen.forecast, seen.demand, self.demand[live, done:], self._in_stock[live, done:]
                 )
                 self.round_errors[number, k] = [_exact(e) for e in errors]
+            tuning = side.config.plan.tuned if name == shown_name(side.config.forecast.model) else None
+            tuned = factors_of_shard(tuning, seen.panel, seen.supply, self.skus[live])
             for c, contender in enumerate(trial.contenders):
                 if (contender.side, contender.model) == (i, name) and contender.policy != TEXTBOOK:
                     settings = side.config.plan.model_copy(update={"policy": contender.policy})
-                    asked = targets if i == 0 else self._targets(i, then, supply, live)
-                    problem = order_problem(demand, supply, self._shelves[c].stock(live), settings, asked)
+                    stock = self._shelves[c].stock(live)
+                    problem = order_problem(seen.demand, seen.supply, stock, settings, seen.targets, tuned=tuned)
                     decisions[c] = Decision(live, problem, problem.orders(np.zeros(live.size))[1])
-        for c, contender in enumerate(trial.contenders):
-            if contender.policy == TEXTBOOK:
-                decisions[c] = Decision(live, None, self._textbook_order(c, live, level, planned))
         return [decisions[c] for c in range(len(trial.contenders))]
+
+    def known_at(self, last: int, side: int = 0) -> tuple[Panel, Ints]:
+        """Return the panel at the end of a period, and which series (n,) it holds."""
+        return panel_at(self._recalled().panels[side], last)
+
+    def foresee(self, k: int, number: int = 0) -> Foreseen:
+        """Forecast at the k-th origin with one of the trial's forecasters."""
+        trial, origin = self._trial, self._trial.rounds.origins[k]
+        i, name = trial.forecasters[number]
+        given, side = self._recalled(), trial.sides[i]
+        then, live = panel_at(given.panels[i], origin)
+        targets = self._targets(i, then, given.supplies[i][live], live)
+        level = self._textbook_level(then, live, targets)
+        reviews, kind = np.unique(self.costs.review[live], return_inverse=True)
+        due = np.array([trial.rounds.is_due(k, int(review)) for review in reviews], dtype=np.bool_)
+        known = ahead_at(given.aheads[i], live, origin - self._start, side.horizon)
+        if side.intake.events is not None:
+            then, known = with_events(then, known, side.intake.events, side.horizon)
+        supply = given.supplies[i][live].with_columns(
+            review_period=pl.Series(self.costs.review[live], dtype=pl.Float64),
+            planned=pl.Series(self.costs.planned[live] & due[kind]),
+        )
+        ends = ends_of(supply, given.panels[i].last - origin)
+        supply = supply.with_columns(pl.Series(ENDS, ends).replace(0, None))
+        forecast = cut_off(side.models[name].forecast(then, side.horizon, known), ends)
+        return Foreseen(live, then, supply, targets, level, forecast, protect(forecast, supply, then))
 
     def live(self, k: int, rows: Ints, orders: list[Array]) -> None:
         """Place the orders (n,) of each contender for some series and live until the next round."""
@@ -156,6 +184,13 @@ class ShardTrial:
             self.round_money[c, k] = _exact(found)
             if rounds.counts(k):
                 self.money[c] += found
+                self.cost[c, :, k - rounds.warm_up] = found[:, _COSTS].sum(axis=1)
+
+    def _recalled(self) -> Given:
+        """Return what was read, again if it was forgotten."""
+        given = self._given or self._read([side.read(self._shard) for side in self._trial.sides])
+        self._given = given
+        return given
 
     def _read(self, read: list[ShardInput]) -> Given:
         sides = zip(self._trial.sides, read, strict=True)
@@ -195,8 +230,9 @@ class ShardTrial:
         textbook_levels(mean, sd, periods, ratio, level)
         return level
 
-    def _textbook_order(self, c: int, live: Ints, level: Array, planned: NDArray[np.bool_]) -> Array:
-        costs, order = self.costs, np.empty(live.size)
+    def _textbook_order(self, c: int, seen: Foreseen) -> Array:
+        costs, live, level, planned = self.costs, seen.rows, seen.level, seen.supply["planned"].to_numpy()
+        order = np.empty(live.size)
         position = self._shelves[c].position(live)
         room = np.maximum(costs.max_stock[live] - position, 0.0)
         textbook_orders(level, position, costs.pack[live], costs.moq[live], room, order)

@@ -10,10 +10,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fullshelf.engine.backtest.bootstrap import Difference, difference
-from fullshelf.engine.backtest.classes import abc, xyz
 from fullshelf.engine.backtest.costs import COSTS, MEASURES
 from fullshelf.engine.backtest.result import Result
 from fullshelf.engine.backtest.trial import Trial
+from fullshelf.engine.speed_classes import abc, xyz
 from fullshelf.kernels.forecast_errors import ERRORS
 
 Array = NDArray[np.float64]
@@ -112,7 +112,7 @@ def segments_table(trial: Trial, result: Result, series: pl.DataFrame) -> pl.Dat
     parts = []
     for kind, name, inside in _segments(series):
         counted = np.flatnonzero(inside & lived)
-        cost = result.money[:, counted][:, :, [MEASURES.index(m) for m in COSTS]].sum(axis=2)  # (C, n)
+        cost = np.ascontiguousarray(result.cost[:, counted])  # (C, n, K)
         differ = difference(cost, cost[0], settings.resamples, settings.seed, f"{kind}={name}")
         sums = pl.DataFrame(result.money[:, counted].sum(axis=1), schema=list(MEASURES))
         frame = names_of(trial).with_columns(kind=pl.lit(kind), segment=pl.lit(name), series=pl.lit(counted.size))

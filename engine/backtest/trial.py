@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from fullshelf.engine.backtest.draw import drawn
 from fullshelf.engine.backtest.rounds import Rounds
 from fullshelf.engine.config import Config
 from fullshelf.engine.intake import Intake, ShardInput
@@ -13,10 +15,15 @@ from fullshelf.engine.models.protocol import DemandModel
 from fullshelf.engine.panel import KnownAhead
 from fullshelf.engine.panels import read_ahead
 
-__all__ = ["NEWEST_YEAR", "TEXTBOOK", "Contender", "Side", "Trial"]
+__all__ = ["NEWEST_YEAR", "TEXTBOOK", "Contender", "Side", "Trial", "shown_name"]
 
 TEXTBOOK = "textbook"
 NEWEST_YEAR = "newest-year"  # stands for a model with the textbook policy, which needs none
+
+
+def shown_name(model: str) -> str:
+    """Return the name under which tables show a model: that of a folder of weights is its last part."""
+    return Path(model).name if "/" in model else model
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +35,12 @@ class Side:
     intake: Intake
     models: Mapping[str, DemandModel]  # by the name that tables show
     horizon: int  # periods that a refresh would forecast
+    share: float = 1.0  # of the series that take part, drawn by hash
 
     def read(self, shard: int) -> ShardInput:
         """Read a shard without what is known ahead and without events: those depend on the origin."""
-        return replace(self.intake, future=None, events=None).read(shard, 1)
+        given = replace(self.intake, future=None, events=None).read(shard, 1)
+        return given if self.share >= 1.0 else drawn(given, self.share)
 
     def ahead(self, shard: int, given: ShardInput, start: int) -> KnownAhead | None:
         """Read what `future` knows of the periods from start + 1 until a horizon after the as-of period."""

@@ -75,20 +75,39 @@ def test_an_interval_covers_the_truth_about_as_often_as_it_says() -> None:
     for trial in range(60):
         base = random.gamma(2.0, 10.0, 150)
         other = base + random.normal(1.0, 6.0, 150)  # one more each, in truth
-        found = difference(other[None], base, 200, trial, "all")
+        found = difference(other[None, :, None], base[:, None], 200, trial, "all")
         hits += found.low[0] <= 150.0 <= found.high[0]
     assert 46 <= hits <= 60
 
 
+def covered(shared: float, own: float, rounds: int = 26, series: int = 60) -> float:
+    """Share of intervals that hold the true mean difference, 1 a round, where rounds have `shared` in common."""
+    random, hits = np.random.default_rng(7), 0
+    for trial in range(120):
+        weeks = np.convolve(random.normal(0, shared, rounds + 1), [0.8, 0.6], "valid")  # neighbours are alike
+        cost = 1.0 + weeks + random.normal(0, own, (series, rounds))
+        found = difference(cost[None], np.zeros((series, rounds)), 150, trial, "all")
+        hits += found.low[0] <= series * rounds <= found.high[0]
+    return hits / 120
+
+
+def test_an_interval_counts_weeks_that_hit_all_series_alike() -> None:
+    assert covered(shared=0.5, own=1.0) > 0.75  # 26 weeks are few; with series alone drawn it holds one time in four
+
+
+def test_an_interval_is_no_wider_than_series_alone_make_it_where_weeks_share_nothing() -> None:
+    assert 0.83 <= covered(shared=0.0, own=1.0) <= 0.96
+
+
 def test_an_interval_is_the_same_for_the_same_seed_and_another_for_another() -> None:
     random = np.random.default_rng(0)
-    cost, base = random.gamma(2, 3, (1, 40)), random.gamma(2, 3, 40)
+    cost, base = random.gamma(2, 3, (1, 40, 6)), random.gamma(2, 3, (40, 6))
     first, again, other = (difference(cost, base, 100, seed, "all").low[0] for seed in (1, 1, 2))
     assert first == again != other
 
 
 def test_nobody_and_nothing_sold_give_numbers() -> None:
-    for cost in (np.zeros((2, 0)), np.zeros((2, 3))):
+    for cost in (np.zeros((2, 0, 4)), np.zeros((2, 3, 4)), np.zeros((2, 3, 0))):
         found = difference(cost, cost[0], 100, 0, "all")
         assert found.p_better.tolist() == [0.5, 0.5]
         assert np.isfinite(found.relative_high).all()
