@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -36,6 +35,9 @@ class Size(StrEnum):
 SizeOption = Annotated[Size, typer.Option(help="how much is measured")]
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="write the JSON line to a file too")]
 Series = Annotated[int | None, typer.Option(min=1, help="number of series; default by --size")]
+SharedData = Annotated[Path, typer.Option(help="folder with data/, scenarios/ and tools/: real sales and their judge")]
+SHARED = Path("../shared")
+Say = Callable[[str], None]  # tells how far a benchmark is
 Work = Annotated[Path | None, typer.Option(help="folder for data and runs; default: one that is removed")]
 
 
@@ -43,44 +45,38 @@ Work = Annotated[Path | None, typer.Option(help="folder for data and runs; defau
 def faults(
     size: SizeOption = Size.SMALL,
     seed: Annotated[int, typer.Option(min=0, help="of the faults and of the marketplace")] = 5,
-    work: Annotated[Path | None, typer.Option(help="folder for data and runs; default: one that is removed")] = None,
+    work: Work = None,
     json_file: JsonFile = None,
 ) -> None:
     """Refresh on Ray under fire: killed actors, nodes, drivers, hung shards, damaged files, full disk, broken store."""
     from fullshelf.bench.faults import measure_faults
 
-    with tempfile.TemporaryDirectory(prefix="fullshelf-bench-") as scratch:
-        _run(
-            lambda machine, limits, say: measure_faults(machine, limits, work or Path(scratch), size, seed, say=say),
-            size,
-            json_file,
-            packages=("ray",),
-        )
+    _run_in(
+        work,
+        lambda machine, limits, folder, say: measure_faults(machine, limits, folder, size, seed, say=say),
+        size,
+        json_file,
+        packages=("ray",),
+    )
 
 
 @app.command()
 def scaling(
     size: SizeOption = Size.SMALL,
     series: Series = None,
-    work: Annotated[Path | None, typer.Option(help="folder for data and runs; default: one that is removed")] = None,
+    work: Work = None,
     json_file: JsonFile = None,
 ) -> None:
     """Measure what the Ray executor costs beside the local one, the driver's shards per second, and the scheduler."""
     from fullshelf.bench.scaling import SERIES, measure_scaling
 
-    with tempfile.TemporaryDirectory(prefix="fullshelf-bench-") as scratch:
-        _run(
-            lambda machine, limits, say: measure_scaling(
-                machine, limits, work or Path(scratch), series or SERIES[size], say=say
-            ),
-            size,
-            json_file,
-            packages=("ray",),
-        )
-
-
-SharedData = Annotated[Path, typer.Option(help="folder with data/, scenarios/ and tools/: real sales and their judge")]
-SHARED = Path("../shared")
+    _run_in(
+        work,
+        lambda machine, limits, folder, say: measure_scaling(machine, limits, folder, series or SERIES[size], say=say),
+        size,
+        json_file,
+        packages=("ray",),
+    )
 
 
 @app.callback()
@@ -93,13 +89,13 @@ def split(size: SizeOption = Size.SMALL, series: Series = None, work: Work = Non
     """Measure checking and splitting: rows per second from files to shards, beside Polars reading and sorting them."""
     from fullshelf.bench.split import SERIES, measure_split
 
-    with _folder(work) as folder:
-        _run(
-            lambda machine, limits, say: measure_split(machine, limits, folder, series or SERIES[size], say=say),
-            size,
-            json_file,
-            disk=folder,
-        )
+    _run_in(
+        work,
+        lambda machine, limits, folder, say: measure_split(machine, limits, folder, series or SERIES[size], say=say),
+        size,
+        json_file,
+        disk=True,
+    )
 
 
 @app.command()
@@ -114,23 +110,19 @@ def refresh(
     """Measure the whole job: rows per second by stage, two nights, peak memory, beside Polars on the same files."""
     from fullshelf.bench.refresh import SERIES, measure_refresh
 
-    with _folder(work) as folder:
-        _run(
-            lambda machine, limits, say: measure_refresh(
-                machine, limits, folder, series or SERIES[size], periods=periods, model=model, say=say
-            ),
-            size,
-            json_file,
-            disk=folder,
-        )
+    _run_in(
+        work,
+        lambda machine, limits, folder, say: measure_refresh(
+            machine, limits, folder, series or SERIES[size], periods=periods, model=model, say=say
+        ),
+        size,
+        json_file,
+        disk=True,
+    )
 
 
 @app.command()
-def forecast(
-    size: SizeOption = Size.SMALL,
-    series: Series = None,
-    json_file: JsonFile = None,
-) -> None:
+def forecast(size: SizeOption = Size.SMALL, series: Series = None, json_file: JsonFile = None) -> None:
     """Measure our classical models beside statsforecast: series per second of one core, and the loss of both."""
     from fullshelf.bench.forecast import BUDGET, SERIES, measure_forecasts
 
@@ -232,14 +224,14 @@ def decisions(
     from fullshelf.bench.decisions import SERIES, measure_decisions
 
     real = shared if scenario or size == Size.FULL else None
-    with _folder(work) as folder:
-        _run(
-            lambda machine, limits, say: measure_decisions(
-                machine, limits, folder, series or SERIES[size], real, scenarios=scenario, observe=observe, say=say
-            ),
-            size,
-            json_file,
-        )
+    _run_in(
+        work,
+        lambda machine, limits, folder, say: measure_decisions(
+            machine, limits, folder, series or SERIES[size], real, scenarios=scenario, observe=observe, say=say
+        ),
+        size,
+        json_file,
+    )
 
 
 @app.command()
@@ -252,15 +244,15 @@ def parts(
     """Measure what `plan` adds up, and hold the plan against runs of other sizes."""
     from fullshelf.bench.parts import SIZES, measure_parts
 
-    with _folder(work) as folder:
-        _run(
-            lambda machine, limits, say: measure_parts(
-                machine, limits, folder / "parts", SIZES[size], model=model, say=say
-            ),
-            size,
-            json_file,
-            disk=folder,
-        )
+    _run_in(
+        work,
+        lambda machine, limits, folder, say: measure_parts(
+            machine, limits, folder / "parts", SIZES[size], model=model, say=say
+        ),
+        size,
+        json_file,
+        disk=True,
+    )
 
 
 @app.command()
@@ -363,17 +355,30 @@ def tables(
         raise typer.Exit(1)
 
 
-@contextmanager
-def _folder(work: Path | None) -> Iterator[Path]:
-    """Give the folder that was named, or one that is removed."""
+def _run_in(
+    work: Path | None,
+    measure: Callable[[Machine, Limits, Path, Say], Report],
+    size: Size,
+    json_file: Path | None,
+    *,
+    packages: Sequence[str] = (),
+    disk: bool = False,
+) -> None:
+    """Run a benchmark as `_run` does, in the folder that was named or in one that is removed; `disk`: measure its."""
     with tempfile.TemporaryDirectory(prefix="fullshelf-bench-") as scratch:
         folder = work or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        yield folder
+        _run(
+            lambda machine, limits, say: measure(machine, limits, folder, say),
+            size,
+            json_file,
+            packages=packages,
+            disk=folder if disk else None,
+        )
 
 
 def _run(
-    measure: Callable[[Machine, Limits, Callable[[str], None]], Report],
+    measure: Callable[[Machine, Limits, Say], Report],
     size: Size,
     json_file: Path | None,
     *,

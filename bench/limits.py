@@ -6,9 +6,11 @@ Order problems as a run leaves them behind, with nothing read or forecast: gamma
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from resource import RUSAGE_SELF, getrusage
 from typing import cast
 
 import numpy as np
@@ -32,14 +34,16 @@ Array = NDArray[np.float64]
 
 SERIES = {"small": (20_000,), "full": (100_000, 1_000_000)}
 SHARD = 20_000  # series
+KIB = 1 if sys.platform == "darwin" else 1024  # bytes of a unit of ru_maxrss
 SEED = 41
 RESOURCES = ("capital", "volume", "units")
 FIELDS = {"location": 300, "supplier": 150, "category": 49}  # with "all" 500 scopes
 HOW = (
     "Every limit has between 0.5 and 1.2 times what its series would order without limits, so some bind and some do "
     "not. `gap` is how much dearer the orders can be at most than the best sharing of the limits: cost less dual "
-    "bound, over the bound. `worst use` is the fullest limit's use over its amount. The problems stay in memory; a "
-    "round of questions to all shards is one row read per series at most."
+    "bound, over the bound. `worst use` is the fullest limit's use over its amount. The limits are shared out by the "
+    "function that a refresh calls, with its settings and threads. All shards' problems stay in memory, as in one on a "
+    "single machine; `peak GiB` is that of this process until then."
 )
 
 
@@ -59,18 +63,25 @@ def measure_limits(
         given = _limits(problems, fields or FIELDS)
         say(f"{series:,} series: {len(given):,} limits")
         with ThreadPoolExecutor(machine.threads) as pool:
-            start = time.perf_counter()
+            start, used = time.perf_counter(), time.process_time()
             orders = list(pool.map(lambda shard: ShardOrders(shard[0], shard[1], given), problems))  # noqa: B023
             counted = Counted(Together(orders, pool.map))
             together = cast(Responder, counted)
             prepared = time.perf_counter() - start
             found = allocate(together, given)
             seconds = time.perf_counter() - start
-        rows.append(_row(found, series, seconds, prepared, counted.questions, machine.threads))
+        figures = {
+            "questions": float(counted.questions),
+            "seconds to prepare": prepared,
+            "CPU s": time.process_time() - used,
+            "peak GiB": getrusage(RUSAGE_SELF).ru_maxrss * KIB / 2**30,
+        }
+        rows.append(_row(found, series, seconds, figures, machine.threads))
+        del problems, orders, counted, together  # before the next size is drawn
     return Report("limits", machine, limits, tuple(rows), {"catalogue": SEED}, (HOW,))
 
 
-def _row(found: Allocation, series: int, seconds: float, prepared: float, questions: int, threads: int) -> Row:
+def _row(found: Allocation, series: int, seconds: float, more: dict[str, float], threads: int) -> Row:
     amount = np.array([limit.amount for limit in found.limits])
     figures = {
         "limits": float(amount.size),
@@ -78,10 +89,8 @@ def _row(found: Allocation, series: int, seconds: float, prepared: float, questi
         "gap": found.gap,
         "worst use": float((found.used / amount).max()),
         "used of binding": float((found.used / amount)[found.price > 0].mean()) if found.price.any() else 0.0,
-        "questions": float(questions),
-        "seconds to prepare": prepared,
     }
-    return Row("limits", OURS, f"{series:,} series", series, "series", once(seconds), threads, figures)
+    return Row("limits", OURS, f"{series:,} series", series, "series", once(seconds), threads, figures | more)
 
 
 class Counted:

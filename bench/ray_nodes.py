@@ -31,31 +31,34 @@ def nodes(count: int) -> Iterator[Any]:
     Path("/tmp/ray").mkdir(exist_ok=True)  # Ray notes the address of the newest cluster there
     import ray
 
-    cluster, folder = _head()
+    folder = Path(tempfile.mkdtemp(prefix="fs-ray-", dir="/tmp"))  # short: sockets lie below it
     try:
-        for _ in range(count - 1):
-            _patiently(lambda: cluster.add_node(**NODE), lambda: None)
-        yield cluster
+        cluster = _head(folder)
+        try:
+            for _ in range(count - 1):
+                _patiently(lambda: cluster.add_node(**NODE), lambda: None)
+            yield cluster
+        finally:
+            ray.shutdown()  # where this process has connected to it
+            cluster.shutdown()
     finally:
-        ray.shutdown()  # where this process has connected to it
-        cluster.shutdown()
+        _end_processes(folder)  # of a head that never got ready
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _head() -> tuple[Any, Path]:
+def _head(folder: Path) -> Any:
     """Start the first node in a folder of its own."""
     from ray.cluster_utils import Cluster
 
-    folder = Path(tempfile.mkdtemp(prefix="fs-ray-", dir="/tmp"))  # short: sockets lie below it
     head = NODE | {"include_dashboard": False, "temp_dir": str(folder)}
+    return _patiently(lambda: Cluster(initialize_head=True, head_node_args=head), lambda: _end_processes(folder))
 
-    def clear() -> None:
-        for process in psutil.Process().children(recursive=True):
-            with suppress(psutil.Error):
-                if any(str(folder) in word for word in process.cmdline()):
-                    process.kill()
 
-    return _patiently(lambda: Cluster(initialize_head=True, head_node_args=head), clear), folder
+def _end_processes(folder: Path) -> None:
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            if any(str(folder) in word for word in process.cmdline()):
+                process.kill()
 
 
 def _patiently(start: Callable[[], T], clear: Callable[[], None]) -> T:

@@ -94,6 +94,13 @@ SECTIONS = {
                 "times Bolt-tiny": "times Bolt-tiny",
             },
         ),
+        Section(
+            "limits", "limits",
+            {
+                "size": "size", "limits": "limits", "binding": "binding", "seconds": "median", "CPU s": "CPU s",
+                "gap": "gap", "fullest": "worst use", "questions": "questions", "peak GiB": "peak GiB",
+            },
+        ),
         Section("scaling", "scaling"),
         Section("faults", "faults"),
         Section(

@@ -16,5 +16,7 @@ def test_a_small_catalogue_is_shared_out_and_its_gap_told():
     assert row.figures["worst use"] <= 1 + 1e-9
     assert 0 <= row.figures["gap"] < 0.05
     assert row.figures["questions"] > 10
+    assert row.figures["peak GiB"] > 0.05
+    assert row.figures["CPU s"] > 0
     assert said
     assert report.sentences
