@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 TYPED  := build/typing/fullshelf
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev check format test test-all demo bench image-check clean
+.PHONY: help setup setup-dev check format test test-all demo bench gpu-wheels image-check clean
 
 help:           ## list the actions
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -49,6 +49,10 @@ demo: setup                      ## make a small marketplace, refresh it, say wh
 
 bench: setup-dev                 ## the benchmarks in their small size
 	$(BIN)/fullshelf bench all --size small
+
+gpu-wheels: setup                ## what bench/gpu_session.sh needs on a GPU machine without a network, into .whl
+	$(BIN)/python -m pip download --quiet --constraint constraints.txt --no-deps --dest .whl polars polars-runtime-32 \
+	  pydantic pydantic-core annotated-types typing-inspection typer shellingham annotated-doc rich markdown-it-py mdurl pygments
 
 image-check: setup               ## the steps of configs/Dockerfile in clean folders (no Docker; gigabytes)
 	$(BIN)/python tests/image_steps.py

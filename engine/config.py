@@ -162,6 +162,9 @@ class FitSettings(_Strict):
     learning_rate: float | None = Field(None, gt=0, le=1, description="default 0.001 on sales, 0.004 on the prior")
     check_every: int = Field(100, ge=1, description="steps between two looks at the held-back windows")
     seed: int = Field(0, ge=0, description="the same seed, steps and machine give the same weights")
+    threads: int = Field(
+        1, ge=1, le=1024, description="of a process on a CPU; cores are better used by as many processes (torchrun)"
+    )
     output: str = Field("model", description="folder for the weights, the log and the loss curve")
 
 

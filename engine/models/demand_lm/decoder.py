@@ -68,7 +68,8 @@ class Decoder:
             asked = last if number == len(self.layers) - 1 else x.shape[1]
             normal = layer_norm(x, x.shape[-1:], eps=self.eps).to(self.dtype)
             attended = self._attended(layer, normal, look[:, :, -asked:], turns, asked)
-            newest = normal[:, -asked:].contiguous()  # of a slice PyTorch multiplies each row with a copy of the weights
+            # Of a slice PyTorch multiplies each row with a copy of the weights.
+            newest = normal[:, -asked:].contiguous()
             inner = gelu(linear(newest, layer.inner, layer.inner_bias))
             x = x[:, -asked:] + linear(attended, layer.attended) + linear(inner, layer.out, layer.out_bias)
         return layer_norm(x, x.shape[-1:], self.last_weight.to(x.dtype), self.last_bias.to(x.dtype), self.eps)

@@ -45,6 +45,8 @@ def fit_model(
     process
         Number of this process among those that share the steps.
     """
+    if not torch.cuda.is_available():
+        torch.set_num_threads(settings.threads)
     model = _start(start, settings.seed)
     text = text_of_fit(settings.text, start, model, history)
     if history is None:
