@@ -136,7 +136,7 @@ def forecast(
     ] = None,
     model: Annotated[str, typer.Option(help=f"{', '.join(MODELS)}, or a folder of weights")] = "auto",
     season: Annotated[int | None, typer.Option(min=1, help="periods; default 7 days, 52 weeks, 12 months")] = None,
-    skus: Annotated[str | None, typer.Option(help="table skus: titles, categories")] = None,
+    skus: Annotated[str | None, typer.Option(help="table skus: titles, categories, ends of sale")] = None,
     future: Annotated[str | None, typer.Option(help="table future: covariates known ahead")] = None,
     events: Annotated[str | None, typer.Option(help="table events: holidays")] = None,
     cumulative_out: Annotated[Path | None, typer.Option(help="Parquet file for the totals of periods 1…step")] = None,

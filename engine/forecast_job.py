@@ -11,6 +11,7 @@ import polars as pl
 
 from fullshelf.engine.commit import replacing, write_parquet
 from fullshelf.engine.config import Config
+from fullshelf.engine.end_of_sale import cut_off, ends_of
 from fullshelf.engine.errors import ConfigError, RunError
 from fullshelf.engine.forecast_table import cumulative_frame, forecast_frame
 from fullshelf.engine.intake import Intake, prepare
@@ -77,7 +78,7 @@ def forecast_to_files(
 
 def _one_shard(intake: Intake, model: DemandModel, horizon: int, work: Path, totals: bool, shard: int) -> int:
     given = intake.read(shard, horizon)
-    forecast = model.forecast(given.panel, horizon, given.ahead)
+    forecast = cut_off(model.forecast(given.panel, horizon, given.ahead), ends_of(given.supply))
     write_parquet(work / "forecasts" / f"{shard:05d}.parquet", forecast_frame(given.panel, forecast))
     write_parquet(work / "rejects" / f"{shard:05d}.parquet", given.rejects)
     if totals:

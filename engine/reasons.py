@@ -93,7 +93,9 @@ def reasons(
         pl.when("fixed")
         .then(pl.format("as a person has set it ({} would be best)", number("free")))
         .when(order > pl.col("most") - pl.col("pack"), capped, order < free_order)
-        .then(pl.format("as much as the tuned cap of {} review periods of demand allows", number("cap")))
+        .then(
+            pl.format("as much as the tuned cap of {} review periods of demand allows", pl.col("cap").cast(pl.String))
+        )
         .when(order > pl.col("most") - pl.col("pack"), pl.col("max_stock").is_finite(), order < free_order)
         .then(pl.format("as much as the stock limit of {} allows", number("max_stock")))
         .when(order >= least, order <= least, pl.col("lot"), order > free_order)

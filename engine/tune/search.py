@@ -21,7 +21,10 @@ Array = NDArray[np.float64]
 DEFAULT = (1.0, 1.0, math.inf)  # demand, shortage, cap: what is configured
 BOUNDS = ((math.log(0.5), math.log(2.0)), (math.log(1 / 8), math.log(8.0)), (-1.0, 1.0))
 MEMBERS = 5  # candidates of a generation for each number
-NOTHING = 0.002  # share of the cost that a number must save for itself to be set at all
+NOTHING = 0.005  # share of the cost that a number must save for itself to be set at all
+PULL = (
+    0.01  # share of the cost that must be saved to go to an end of the box: less demand and dearer shortage say alike
+)
 
 
 def cheapest(cost: Callable[[Array], Array], candidates: int, seed: int) -> Array:
@@ -45,7 +48,7 @@ def cheapest(cost: Callable[[Array], Array], candidates: int, seed: int) -> Arra
         raise ConfigError("tune needs SciPy: pip install 'fullshelf[tune]'") from e
     members = MEMBERS * len(BOUNDS)
     found = differential_evolution(
-        lambda x: cost(_factors(x.T)),
+        lambda x: cost(_factors(x.T)) * (1 + PULL * _distance(x)),
         BOUNDS,
         maxiter=max(candidates // members - 1, 1),
         popsize=MEMBERS,
@@ -64,6 +67,11 @@ def _factors(x: Array) -> Array:
     cap = np.full(len(x), math.inf)
     np.divide(1.0, x[:, 2], out=cap, where=x[:, 2] > 0)
     return np.column_stack([np.exp(x[:, 0]), np.exp(x[:, 1]), cap])
+
+
+def _distance(x: Array) -> Array:
+    """Return how far points (3, P) lie from what is configured: mean square of the two factors' ways, 1 at an end."""
+    return ((x[:2] / np.array(BOUNDS)[:2, 1:]) ** 2).mean(axis=0)
 
 
 def _rounded(factors: Array) -> Array:

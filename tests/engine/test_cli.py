@@ -253,6 +253,23 @@ def test_forecast_writes_both_tables_alone(shop: Any, tmp_path: Path) -> None:
     assert sorted(f.name for f in tmp_path.iterdir()) == ["C.parquet", "F.parquet", "shop"]
 
 
+def test_forecast_ends_with_the_sale(shop: Any, tmp_path: Path) -> None:
+    out, alone = tmp_path / "F.parquet", tmp_path / "alone.parquet"
+    given = ("forecast", "--sales", sales(shop), "--period", "week", "--horizon", 4)
+    call(*given, "--out", alone)
+    forecast = pl.read_parquet(alone)
+    sku, end = forecast["sku"][0], forecast["date"].unique().sort()[1]
+    pl.DataFrame({"sku": [sku], "end_date": [end]}).write_parquet(tmp_path / "skus.parquet")
+    result = call(*given, "--skus", tmp_path / "skus.parquet", "--out", out)
+    assert result.exit_code == 0, result.output
+    keys = ["sku", "location", "date"]
+    found, before = (frame.sort(keys) for frame in (pl.read_parquet(out), forecast))
+    over = (pl.col("sku") == sku) & (pl.col("date") > end)
+    assert before.filter(over)["mean"].max() > 0
+    assert found.filter(over)["q0.99"].max() == 0
+    assert found.filter(~over).equals(before.filter(~over))
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -19,7 +19,7 @@ from fullshelf.engine.forecast import Forecast
 from fullshelf.engine.models.catalogue import load_model
 
 
-def tables_of(series: int = 60, weeks: int = 60, seed: int = 3, **supply: Any) -> dict[str, pl.DataFrame]:
+def shop_tables(series: int = 40, weeks: int = 60, seed: int = 3, **supply: Any) -> dict[str, pl.DataFrame]:
     """Steady Poisson demand of 4 to 30 a week; lead time 1."""
     random = np.random.default_rng(seed)
     units = random.poisson(random.uniform(4.0, 30.0, series)[:, None], (series, weeks)).astype(float)
@@ -35,6 +35,11 @@ def tables_of(series: int = 60, weeks: int = 60, seed: int = 3, **supply: Any) -
     terms = {"unit_cost": 2.0, "unit_price": 5.0, "holding_cost": 0.3, "lead_time": 1.0} | supply
     stock = pl.DataFrame({"sku": skus, "on_hand": [float(n) for n in random.integers(0, 40, series)]})
     return {"sales": sales, "supply": pl.DataFrame({"sku": skus, **terms}), "stock": stock}
+
+
+@pytest.fixture
+def tables_of() -> Callable[..., dict[str, pl.DataFrame]]:
+    return shop_tables
 
 
 class Biased:
@@ -67,7 +72,7 @@ def shop(tmp_path: Path) -> Callable[..., Config]:
     def made(tables: dict[str, pl.DataFrame] | None = None, name: str = "shop", **parts: Any) -> Config:
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
-        for table, frame in (tables or tables_of()).items():
+        for table, frame in (tables or shop_tables()).items():
             frame.write_parquet(folder / f"{table}.parquet")
         settings = {
             "period": "week",
@@ -75,7 +80,7 @@ def shop(tmp_path: Path) -> Callable[..., Config]:
             "forecast": {"model": "empirical", "horizon": 4},
             "run": {"threads": 1},
         }
-        settings["tune"] = {"by": [], "rounds": 12, "judge": 10, "candidates": 60} | parts.pop("tune", {})
+        settings["tune"] = {"by": [], "rounds": 12, "judge": 10, "candidates": 45} | parts.pop("tune", {})
         (folder / "shop.yaml").write_text(yaml.safe_dump(settings | parts))
         return load_config(folder / "shop.yaml")
 

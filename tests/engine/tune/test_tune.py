@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import polars as pl
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from fullshelf.engine.cli import app
 from fullshelf.engine.config import load_config
 from fullshelf.engine.errors import ConfigError, InputError
 from fullshelf.engine.refresh import refresh
@@ -141,6 +144,36 @@ def test_series_that_are_promised_a_service_are_left_out(shop: Callable[..., Any
 
 def test_small_segments_keep_what_is_configured(shop: Callable[..., Any], biased: Callable[[float], None]) -> None:
     biased(0.6)
-    found = tune(shop(tune={"by": [], "least": 61, "rounds": 4, "judge": 4}))
+    found = tune(shop(tune={"by": [], "least": 41, "rounds": 4, "judge": 4}))
     assert not found["segments"][0]["kept"]
-    assert found["segments"][0]["why"] == "60 series: tune.least asks for 61"
+    assert found["segments"][0]["why"] == "40 series: tune.least asks for 41"
+
+
+def test_under_limits_what_is_kept_must_win_together(
+    shop: Callable[..., Any], biased: Callable[[float], None], tables_of: Callable[..., Any]
+) -> None:
+    biased(0.6)
+    tables = tables_of(series=24, weeks=40)
+    settings = {"by": [], "rounds": 6, "judge": 6, "candidates": 30}
+    for amount, kept in ((1e6, True), (60.0, False)):  # room for all; room for a sixth of the demand, whatever is asked
+        limits = pl.DataFrame({"resource": ["units"], "scope": ["all"], "amount": [amount]})
+        found = tune(shop(tables | {"limits": limits}, f"limit-{kept}", tune=settings))
+        assert found["limits"] == 1
+        assert found["segments"][0]["kept"] is kept
+    assert found["segments"][0]["why"].startswith("under the limits later rounds do not show it")
+    assert found["saved"] == 0
+
+
+def test_the_command_says_in_words_what_it_found(shop: Callable[..., Any], tables_of: Callable[..., Any]) -> None:
+    config = shop(tables_of(series=24, weeks=40), tune={"rounds": 4, "judge": 4, "candidates": 30})
+    folder = Path(config.output).parent
+    done = CliRunner().invoke(app, ["tune", str(folder / "shop.yaml"), "--out", str(folder / "mine.yaml"), "--quiet"])
+    assert done.exit_code == 0, done.output
+    assert "24 series; tuned on 4 rounds" in done.stdout
+    assert "all series" in done.stdout
+    content = (folder / "mine.yaml").read_text()
+    assert content.startswith("# Written by `fullshelf tune`. To obey it: plan: {tuned: mine.yaml}")
+    assert [*yaml.safe_load(content)][:3] == ["period", "model", "by"]
+    again = CliRunner().invoke(app, ["tune", str(folder / "shop.yaml"), "--set", "tune.by=[colour]", "--json"])
+    assert again.exit_code == 2
+    assert json.loads(again.stdout)["exit_code"] == 2
