@@ -3,7 +3,9 @@
 A run writes `overrides`: each series that a person has overridden, its order, and what the plan alone would have
 ordered (limits aside). Later runs read the ledger of the run before them and, when the protection interval of an order
 is over, live it again from the stock of that day with both quantities: shortage, holding and waste of the R periods
-from the order's arrival on, the only ones that it alone can change. That is `override_results`.
+from the order's arrival on, the only ones that it alone can change. Where a person has said that nothing will be
+demanded any more (a factor or level of 0 without an end) and nothing was, what is left then counts as thrown away: no
+later order gets smaller by it. That is `override_results`.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 
 from fullshelf.engine.config import PlanSettings
 from fullshelf.engine.forecast import Forecast
-from fullshelf.engine.overrides import sentences
+from fullshelf.engine.overrides import FOR_EVER, sentences
 from fullshelf.engine.panel import Panel
 from fullshelf.engine.planning import order_problem
 from fullshelf.engine.protection import protect
@@ -26,7 +28,7 @@ from fullshelf.engine.stock_position import stock_position
 from fullshelf.engine.tuned_factors import TunedFactors
 from fullshelf.kernels.shop_steps import SUMS, live_on, put_on_shelf
 
-__all__ = ["OVERRIDE", "RESULTS", "judged", "ledger", "with_overrides", "with_sentences"]
+__all__ = ["OVERRIDE", "RESULTS", "ended", "judged", "ledger", "with_overrides", "with_sentences"]
 
 Array = NDArray[np.float64]
 
@@ -35,7 +37,7 @@ KEPT = 400  # days for which a verdict is shown
 ARRIVALS = pl.List(pl.Struct({"step": pl.Int64, "units": pl.Float64}))
 TERMS: dict[str, pl.DataType] = {
     "lead": pl.Int64(), "review": pl.Int64(), "life": pl.Int64(), "holding": pl.Float64(), "shortage": pl.Float64(),
-    "waste": pl.Float64(), "on_hand": pl.Float64(), "owed": pl.Float64(), "arrivals": ARRIVALS,
+    "waste": pl.Float64(), "ends": pl.Boolean(), "on_hand": pl.Float64(), "owed": pl.Float64(), "arrivals": ARRIVALS,
 }  # fmt: skip
 RESULTS = pl.Schema(
     {"sku": pl.String(), "location": pl.String(), "as_of": pl.Date(), "override": pl.String(), "ordered": pl.Float64(),
@@ -72,9 +74,10 @@ def with_overrides(
         [{"step": int(stock.steps[i]), "units": float(stock.units[i])} for i in range(*stock.offsets[s : s + 2])]
         for s in places
     ]
-    columns: dict[str, Array | NDArray[np.int64]] = {
+    columns: dict[str, Array | NDArray[np.int64] | NDArray[np.bool_]] = {
         "lead": lead, "review": problem.review, "life": terms.shelf, "holding": terms.holding,
         "shortage": terms.shortage, "waste": terms.waste, "on_hand": stock.on_hand, "owed": stock.owed,
+        "ends": ended(rows, problem.periods + given.panel.last),
     }  # fmt: skip
     kept = said.with_columns(
         pl.Series("without", without[places]),
@@ -84,6 +87,23 @@ def with_overrides(
     kept = kept.select("row", pl.struct("text", "without", *TERMS).alias(OVERRIDE))
     named = values.with_row_index("row")
     return named.join(kept, on="row", how="left", maintain_order="left").drop("row")
+
+
+def ended(rows: pl.DataFrame, by: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which series (S,) a person has said to end: no demand from some period up to `by` (S,) on, for ever.
+
+    Examples
+    --------
+    >>> rows = pl.DataFrame({"row": [0, 1, 2], "first": [5, 5, 5], "last": [FOR_EVER, FOR_EVER, 9],
+    ...                      "kind": ["factor", "quantity", "level"], "value": [0.0, 0.0, 0.0]})
+    >>> ended(rows, np.array([6, 6, 6])).tolist(), ended(rows, np.array([4, 4, 4])).tolist()
+    ([True, False, False], [False, False, False])
+    """
+    last = rows.filter(pl.col("kind") != "quantity", pl.col("value") == 0, pl.col("last") >= FOR_EVER)
+    found = np.zeros(by.size, np.bool_)
+    place = last["row"].to_numpy()
+    found[place[last["first"].to_numpy() <= by[place]]] = True
+    return found
 
 
 def with_sentences(orders: pl.DataFrame, values: pl.DataFrame) -> pl.DataFrame:
@@ -113,6 +133,8 @@ def judged(before: pl.DataFrame, panel: Panel, backorder: bool) -> pl.DataFrame:
     rows = before.join(series, on=["sku", "location"], maintain_order="left").with_columns(
         number=period.number("as_of").cast(pl.Int64)
     )
+    if "ends" not in rows.columns:  # the run before this one is of an older version
+        rows = rows.with_columns(ends=pl.lit(False))
     rows = rows.filter(pl.col("as_of").cast(pl.Int32) + KEPT >= pl.lit(period.start(panel.last)).cast(pl.Int32))
     costs = []
     for row in rows.iter_rows(named=True):
@@ -143,5 +165,7 @@ def _lived(row: dict[str, Any], demand: Array, quantity: float, backorder: bool)
         live_on(demand[None, :lead].copy(), life, backorder, shelves, owed, pipeline, sums)
     live_on(demand[None, lead:].copy(), life, backorder, shelves, owed, pipeline, sums)
     of = dict(zip(SUMS, sums[0].tolist(), strict=True))
-    cost: float = row["shortage"] * of["short"] + row["holding"] * of["left"] + row["waste"] * of["wasted"]
+    over = bool(row["ends"]) and not demand[lead:].any()
+    wasted = of["wasted"] + (float(shelves.sum()) if over else 0.0)
+    cost: float = row["shortage"] * of["short"] + row["holding"] * of["left"] + row["waste"] * wasted
     return cost

@@ -205,8 +205,8 @@ def test_a_verdict_waits_for_the_protection_interval_and_forgets_who_is_gone() -
     )  # fmt: skip
     row = {
         "sku": "cup", "location": "all", "as_of": date(2024, 5, 6), "override": "", "ordered": 10.0, "without": 2.0,
-        "lead": 1, "review": 2, "life": 0, "holding": 1.0, "shortage": 3.0, "waste": 0.0, "on_hand": 3.0, "owed": 0.0,
-        "arrivals": [{"step": 1, "units": 2.0}], "cost": None, "cost_without": None,
+        "lead": 1, "review": 2, "life": 0, "holding": 1.0, "shortage": 3.0, "waste": 0.0, "ends": False, "on_hand": 3.0,
+        "owed": 0.0, "arrivals": [{"step": 1, "units": 2.0}], "cost": None, "cost_without": None,
     }  # fmt: skip
     before = pl.DataFrame([row, row | {"as_of": date(2024, 5, 8)}, row | {"sku": "gone"}], schema=RESULTS)
     found = judged(before, panel, backorder=False)
@@ -215,6 +215,32 @@ def test_a_verdict_waits_for_the_protection_interval_and_forgets_who_is_gone() -
     assert found["cost_without"].to_list() == [15.0, None]
     owed = judged(before, panel, backorder=True)
     assert owed["cost_without"].to_list() == [18.0, None]
+
+
+def test_what_is_left_of_an_item_that_a_person_has_ended_is_thrown_away_in_hindsight() -> None:
+    """One period on the way, two to sell in: 1 unit left of the stock, 4 or none of the order."""
+    row = {
+        "sku": "cup", "location": "all", "as_of": date(2024, 5, 6), "override": "", "ordered": 0.0, "without": 4.0,
+        "lead": 1, "review": 2, "life": 0, "holding": 1.0, "shortage": 3.0, "waste": 5.0, "ends": True, "on_hand": 3.0,
+        "owed": 0.0, "arrivals": [], "cost": None, "cost_without": None,
+    }  # fmt: skip
+    before = pl.DataFrame([row], schema=RESULTS)
+    for since, cost, without in (([2, 0, 0], 1 * 2 + 5 * 1, 5 * 2 + 5 * 5), ([2, 0, 1], 1.0, 5.0 + 4.0)):
+        units = np.float32([4] * 6 + since)
+        panel = Panel(
+            pl.DataFrame({"sku": ["cup"], "location": ["all"]}), units, np.ones(9, np.float32),
+            np.zeros((9, 0), np.float32), (), np.array([0, 9]), Period.DAY, Period.DAY.number_of(date(2024, 5, 9)),
+        )  # fmt: skip
+        found = judged(before, panel, backorder=False)
+        assert found.select("cost", "cost_without").row(0) == (cost, without)  # sold again: it was no end
+    assert judged(before.drop("ends"), panel, backorder=False)["cost"].item() == 1.0
+
+
+def test_a_factor_of_0_for_ever_is_an_end_in_the_ledger(shop: Callable[..., Config]) -> None:
+    rows = {"sku": ["cup", "mug"], "from": [week(1)] * 2, "to": [None, week(1)], "factor": [0.0, 0.0]}
+    made = refresh(shop(rows))
+    found = pl.read_parquet(Path(made["folder"]) / "overrides" / "*.parquet")
+    assert found.group_by("sku").agg(pl.col("ends").all()).sort("sku")["ends"].to_list() == [True, False]
 
 
 def test_a_persons_order_stands_beside_the_limits(shop: Callable[..., Config]) -> None:
