@@ -1,9 +1,10 @@
 """`fullshelf bench faults`: a refresh on a Ray cluster under fire; what comes out must be what comes out in peace.
 
 Four nodes with made-up GPUs on this machine. From a seed: actors are killed and frozen, nodes torn out, drivers killed,
-cached shards damaged, the disk filled; in rounds of their own, whose output lies in an object store, the store fails. A
-run that ends with an error is called again after doing what its message says, as a person would. Each round's tables
-are compared with those of the local executor by sha256: no row is missing, none is there twice, and no number differs.
+cached shards damaged, the disk filled; in rounds of their own, whose output lies in an object store, the store fails.
+Some strike while the run starts or its sales are split, the others when a first shard is done. A run that ends with an
+error is called again after doing what its message says, as a person would. Each round's tables are compared with those
+of the local executor by sha256: no row is missing, none is there twice, and no number differs.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,10 +40,12 @@ NODES = 4
 SERIES, PERIODS, SHARDS = 1200, 200, 48
 KINDS = ("kill an actor", "freeze an actor", "tear out a node", "kill the driver", "damage a cached shard")
 FULL_DISK = "fill the disk"
+ANY_TIME = frozenset({"kill an actor", "freeze an actor", "tear out a node", "kill the driver"})
 STORE_KINDS = ("let the store fail", "freeze the store", "let the store refuse", "kill an actor", "kill the driver")
 BUCKET = "campaign"
 ROUNDS = {"small": 1, "full": 9}
 STORE_ROUNDS = {"small": 1, "full": 3}
+START = 8.0  # seconds within which a call loads its libraries, reads its tables and begins to split
 OUTAGE = (1.0, 10.0)  # seconds, from and to, that a store fails or stands still
 IN_A_ROUND = 6
 CALLS = 30  # of one round, before it counts as one that does not end
@@ -52,7 +56,8 @@ READING = (
     "A fault counts when it was done to a run at work. Freezing is SIGSTOP; a node's processes are killed, and another "
     "node joins; a damaged shard has its last 64 bytes overwritten. The store is moto's S3 server; for 1 to 10 s it "
     "answers 503 to everything, or stands still, or it answers 403 until the run has ended. Rounds without limits "
-    "split their sales on the cluster. seconds are those of all calls of a round together."
+    "split their sales on the cluster. In each round the first fault that needs no shard, and half of the others, "
+    "strike in the first 8 s of a call, or when there is an actor to strike. seconds are those of all calls of a round."
 )
 
 
@@ -84,6 +89,21 @@ def store_faults_of(seed: int, rounds: int) -> list[list[str]]:
     return [dice.sample(STORE_KINDS, len(STORE_KINDS)) for _ in range(rounds)]
 
 
+def moments_of(faults: Sequence[str], dice: random.Random) -> list[float | None]:
+    """Return when each fault strikes: seconds after the begin of a call, None: when a first shard is done.
+
+    Examples
+    --------
+    >>> moments_of(["damage a cached shard", "kill the driver"], random.Random(1))
+    [None, 1.0749139528992098]
+    """
+    moments: list[float | None] = []
+    for kind in faults:
+        early = kind in ANY_TIME and (not any(moments) or dice.random() < 0.5)
+        moments.append(dice.uniform(0.0, START) if early else None)
+    return moments
+
+
 def measure_faults(
     machine: Machine, limits: Limits, work: Path, size: str, seed: int = SEED, say: Callable[[str], None] = print
 ) -> Report:
@@ -105,7 +125,7 @@ def measure_faults(
         expected[limited] = run.tables()
     campaign = [(faults, False) for faults in faults_of(seed, ROUNDS[size], os.getuid() == 0)]
     campaign += [(faults, True) for faults in store_faults_of(seed, STORE_ROUNDS[size])]
-    rows, done = list[Row](), Counter[str]()
+    rows, done, early = list[Row](), Counter[str](), 0
     with faulty_store(work / "store", BUCKET) as store:
         os.environ.update(store.environment)  # before the nodes begin, which hand it on to their actors
         with nodes(NODES) as cluster:
@@ -119,15 +139,19 @@ def measure_faults(
                 seconds = time.perf_counter() - begun
                 if run.tables() != expected[limited]:
                     raise RuntimeError(f"round {number + 1}: the tables of {run.runs} differ from the peaceful run's")
-                done.update(felt)
-                note = ", ".join(f"{kind} {count}" for kind, count in sorted(Counter(felt).items()))
+                kinds = Counter(hit.kind for hit in felt)
+                done.update(kinds)
+                early += (before := sum(hit.early for hit in felt))
+                note = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items()))
+                note += f"; {before} before a shard was done" if before else ""
                 what = ("with limits" if limited else "without limits") + (", in a store" if stored else "")
                 size_words = f"{SERIES:,} series, {SHARDS} shards, {what}"
                 rows.append(
                     Row(f"round {number + 1}", OURS, size_words, SHARDS, "shards", once(seconds), NODES, {}, note)
                 )
                 run.remove()
-    figures = {"faults": float(done.total()), "rounds with the same bytes": float(len(rows))}
+    figures = {"faults": float(done.total()), "before a shard was done": float(early)}
+    figures["rounds with the same bytes"] = float(len(rows))
     return Report("faults", machine, limits, tuple(rows), {"faults": seed}, (READING,), figures | dict(done))
 
 
@@ -210,6 +234,14 @@ class _StoreRound(_Round):
         super().remove()
 
 
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    """A fault that was done to a run at work."""
+
+    kind: str
+    early: bool  # before any of its shards was done
+
+
 def _under_fire(
     run: _Round,
     cluster: Any,
@@ -217,10 +249,10 @@ def _under_fire(
     faults: list[str],
     dice: random.Random,
     say: Callable[[str], None],
-) -> list[str]:
+) -> list[_Hit]:
     """Call the refresh until it is complete, with faults meanwhile; return those that hit it."""
-    todo, felt = list(faults), list[str]()
-    with _disk(run.output, small=FULL_DISK in todo) as grow:
+    todo, felt = list(zip(faults, moments_of(faults, dice), strict=True)), list[_Hit]()
+    with _disk(run.output, small=FULL_DISK in faults) as grow:
         for _ in range(CALLS):
             process, begun, hit_store = run.start(cluster.address), time.monotonic(), False
             while process.poll() is None:
@@ -228,17 +260,22 @@ def _under_fire(
                     process.kill()
                     raise RuntimeError(f"a call did not end within {PATIENCE:.0f} s: {run.configuration}")
                 time.sleep(dice.uniform(0.1, 0.8))
-                if todo and todo[0] != FULL_DISK and run.records():
-                    hit = _strike_store(todo[0], store, process, dice)
-                    hit_store |= hit
-                    if hit or _strike(todo[0], run, cluster, process, dice):
-                        felt.append(todo.pop(0))
+                kind, moment = todo[0] if todo else (FULL_DISK, None)
+                shards_done = bool(run.records())
+                if kind == FULL_DISK or not (shards_done if moment is None else time.monotonic() - begun > moment):
+                    continue
+                hit = _strike_store(kind, store, process, dice)
+                hit_store |= hit
+                if hit or _strike(kind, run, cluster, process, dice):
+                    felt.append(_Hit(kind, not shards_done))
+                    todo.pop(0)
             text = process.communicate()[1]
             if process.returncode == 0:
                 return felt
             if "disk is full" in text:
                 grow()
-                felt.append(todo.pop(0) if todo and todo[0] == FULL_DISK else FULL_DISK)
+                felt.append(_Hit(FULL_DISK, not run.records()))
+                todo = [(kind, moment) for kind, moment in todo if kind != FULL_DISK]
             elif damaged := re.search(r"(\S+): a shard file is damaged", text):
                 shutil.rmtree(damaged[1], ignore_errors=True)  # what the message tells a person to do
             elif process.returncode != -9 and not (hit_store and run.runs in text):

@@ -16,6 +16,7 @@ import psutil
 T = TypeVar("T")
 
 STARTS = 4  # of a node
+WORKERS = ("ray::ShardWorker", "ray::SplitWorker")  # titles of actors' processes
 NODE = {"num_cpus": 1, "num_gpus": 1, "object_store_memory": 80 << 20}  # a core and a made-up GPU
 
 
@@ -28,6 +29,7 @@ def nodes(count: int) -> Iterator[Any]:
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     os.environ.setdefault("RAY_agent_register_timeout_ms", "120000")  # a busy machine takes longer than Ray's 15 s
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # and than its 30 s
     Path("/tmp/ray").mkdir(exist_ok=True)  # Ray notes the address of the newest cluster there
     import ray
 
@@ -79,7 +81,7 @@ def actor_processes() -> list[psutil.Process]:
     for process in psutil.Process().children(recursive=True):
         try:
             title = (process.cmdline() or [""])[0]
-            if title.startswith("ray::ShardWorker") and process.status() != psutil.STATUS_STOPPED:
+            if title.startswith(WORKERS) and process.status() != psutil.STATUS_STOPPED:
                 found.append(process)
         except psutil.Error:  # it has just ended
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -12,7 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from fullshelf.bench.faults import FULL_DISK, IN_A_ROUND, KINDS, ROUNDS, STORE_KINDS, faults_of, store_faults_of
+from fullshelf.bench.faults import (
+    ANY_TIME,
+    FULL_DISK,
+    IN_A_ROUND,
+    KINDS,
+    ROUNDS,
+    STORE_KINDS,
+    faults_of,
+    moments_of,
+    store_faults_of,
+)
 from fullshelf.bench.faulty_store import faulty_store
 from fullshelf.engine import storage
 from fullshelf.engine.errors import ConfigError, RunError
@@ -31,6 +42,16 @@ def test_the_same_seed_plans_the_same_faults_and_every_kind_is_among_them() -> N
 
 def test_a_small_campaign_has_every_kind_too() -> None:
     assert set(faults_of(5, ROUNDS["small"], disk=True)[0]) == {*KINDS, FULL_DISK}
+
+
+def test_in_each_round_a_fault_strikes_before_a_shard_is_done_and_only_kinds_that_need_none_do() -> None:
+    for number, faults in enumerate(faults_of(5, ROUNDS["full"], disk=True) + store_faults_of(5, 3)):
+        moments = moments_of(faults, random.Random(number))
+        assert moments == moments_of(faults, random.Random(number))
+        early = [kind for kind, moment in zip(faults, moments, strict=True) if moment is not None]
+        assert early
+        assert set(early) <= ANY_TIME
+        assert early[0] == next(kind for kind in faults if kind in ANY_TIME)
 
 
 def test_without_the_right_to_mount_no_disk_is_filled() -> None:
