@@ -81,7 +81,7 @@ def _cost(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> Html:
         "figure",
         tag("figcaption", f"Cost against {names[0]}"),
         Html(intervals(others)),
-        tag("p", "The bar holds 90 % of resamples of the series; left of 0 is cheaper.", css="note"),
+        tag("p", "The bar holds 90 % of resamples of series and rounds; left of 0 is cheaper.", css="note"),
     )
     columns = [
         Column("model, policy"),

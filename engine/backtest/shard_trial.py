@@ -81,6 +81,7 @@ class ShardTrial:
         read = [side.read(shard) for side in trial.sides]
         _check_alike(read)
         self._given: Given | None = self._read(read)
+        self._cut: tuple[int, int, Panel, Ints] | None = None
         truth = read[0]
         self.keys, self.skus = truth.panel.keys, truth.skus
         S, rounds = truth.panel.series, trial.rounds
@@ -113,7 +114,7 @@ class ShardTrial:
 
     def release(self) -> None:
         """Forget what can be read again, until the next round."""
-        self._given = None
+        self._given = self._cut = None
 
     def decide(self, k: int) -> list[Decision]:
         """Forecast at the k-th origin and return what each contender would order."""
@@ -146,15 +147,17 @@ class ShardTrial:
         return [decisions[c] for c in range(len(trial.contenders))]
 
     def known_at(self, last: int, side: int = 0) -> tuple[Panel, Ints]:
-        """Return the panel at the end of a period, and which series (n,) it holds."""
-        return panel_at(self._recalled().panels[side], last)
+        """Return the panel at the end of a period, and which series (n,) it holds; the newest answer is kept."""
+        if self._cut is None or self._cut[:2] != (last, side):
+            self._cut = (last, side, *panel_at(self._recalled().panels[side], last))
+        return self._cut[2:]
 
     def foresee(self, k: int, number: int = 0) -> Foreseen:
         """Forecast at the k-th origin with one of the trial's forecasters."""
         trial, origin = self._trial, self._trial.rounds.origins[k]
         i, name = trial.forecasters[number]
         given, side = self._recalled(), trial.sides[i]
-        then, live = panel_at(given.panels[i], origin)
+        then, live = self.known_at(origin, i)
         targets = self._targets(i, then, given.supplies[i][live], live)
         level = self._textbook_level(then, live, targets)
         reviews, kind = np.unique(self.costs.review[live], return_inverse=True)

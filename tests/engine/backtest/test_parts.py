@@ -83,12 +83,12 @@ def test_an_interval_covers_the_truth_about_as_often_as_it_says() -> None:
 def covered(shared: float, own: float, rounds: int = 26, series: int = 60) -> float:
     """Share of intervals that hold the true mean difference, 1 a round, where rounds have `shared` in common."""
     random, hits = np.random.default_rng(7), 0
-    for trial in range(120):
+    for trial in range(60):
         weeks = np.convolve(random.normal(0, shared, rounds + 1), [0.8, 0.6], "valid")  # neighbours are alike
         cost = 1.0 + weeks + random.normal(0, own, (series, rounds))
-        found = difference(cost[None], np.zeros((series, rounds)), 150, trial, "all")
+        found = difference(cost[None], np.zeros((series, rounds)), 100, trial, "all")
         hits += found.low[0] <= series * rounds <= found.high[0]
-    return hits / 120
+    return hits / 60
 
 
 def test_an_interval_counts_weeks_that_hit_all_series_alike() -> None:
