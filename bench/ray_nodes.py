@@ -29,7 +29,6 @@ def nodes(count: int) -> Iterator[Any]:
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     os.environ.setdefault("RAY_agent_register_timeout_ms", "120000")  # a busy machine takes longer than Ray's 15 s
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # and than its 30 s
     Path("/tmp/ray").mkdir(exist_ok=True)  # Ray notes the address of the newest cluster there
     import ray
 
@@ -64,7 +63,7 @@ def _end_processes(folder: Path) -> None:
 
 
 def _patiently(start: Callable[[], T], clear: Callable[[], None]) -> T:
-    """Start a node, again where Ray gave up on it after its fixed 30 s: on a busy machine it takes longer."""
+    """Start a node, again where Ray gave up on it: a node dies whose agents, Python processes, take more than 15 s."""
     for _ in range(STARTS - 1):
         try:
             return start()

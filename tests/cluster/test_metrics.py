@@ -31,7 +31,7 @@ def test_what_is_shown_exists_and_what_exists_is_shown() -> None:
 def test_the_kinds_of_faults_are_those_that_the_scheduler_counts() -> None:
     scheduler = Scheduler([0, 1])
     scheduler.joined(0, 0.0)
-    scheduler.failed(0, 0, "ValueError", 1.0)
+    scheduler.answered(0, {0: "ValueError"}, 1.0, 1.0)
     scheduler.lost(0, 2.0)
     assert {kind for kind, count in scheduler.counts.items() if count} <= set(KINDS)
     assert {kind for text in expressions() for kind in re.findall(r'kind="(\w+)"', text)} <= set(KINDS)
