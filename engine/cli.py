@@ -116,11 +116,14 @@ def check(config: ConfigFile, overrides: Overrides = None, as_json: AsJson = Fal
     """Read the configuration and every input, report what a refresh would reject; write nothing."""
     from fullshelf.engine.config import load_config
     from fullshelf.engine.intake import check as run
+    from fullshelf.engine.learned_policy import network_weights
     from fullshelf.engine.models.catalogue import load_model
 
     with _job(as_json, quiet):
         settings = load_config(config, overrides or ())
         load_model(settings.forecast.model, settings.forecast.levels, settings.season)
+        if settings.plan.policy == "learned":
+            network_weights(settings.plan.weights)
         report = run(settings)
     _print_json(report.as_dict()) if as_json else print(report.text())
 
@@ -285,13 +288,14 @@ def fit(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train the demand model, or fine-tune it on the configured sales; writes a folder that `forecast.model` takes."""
+    """Train the demand model, or fine-tune it on the configured sales; with fit.what=policy, the learned policy."""
     from fullshelf.engine.config import load_config
     from fullshelf.engine.summary_text import fit_text
 
     with _job(as_json, quiet) as (progress, stop):
         settings = load_config(config, _with_address(overrides, address))
-        summary = _fitter(settings.run.executor)(settings, progress, stop, resume)
+        where = "local" if settings.fit.what == "policy" else settings.run.executor  # minutes of one core
+        summary = _fitter(where)(settings, progress, stop, resume)
     _print_json(summary) if as_json else print(fit_text(summary))
 
 

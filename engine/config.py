@@ -75,13 +75,19 @@ class ForecastSettings(_Strict):
         return levels
 
 
-Policy = Literal["auto", "newsvendor", "order-up-to", "reorder-point"]
+Policy = Literal["auto", "newsvendor", "order-up-to", "reorder-point", "learned"]
 
 
 class PlanSettings(_Strict):
     """How demand becomes orders."""
 
-    policy: Policy = Field("auto", description="auto chooses by rule for each series")
+    policy: Policy = Field(
+        "auto", description="auto chooses by rule for each series; learned: a trained network, where it applies"
+    )
+    weights: str = Field(
+        "shipped",
+        description="of policy: learned: shipped, or the file that `fullshelf fit` with fit.what: policy wrote",
+    )
     stockout: Literal["lost", "backorder"] = Field("lost", description="what becomes of demand that stock cannot serve")
     holding_rate: float = Field(
         0.25,
@@ -143,6 +149,10 @@ class FitSettings(_Strict):
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
+    what: Literal["demand", "policy"] = Field(
+        "demand",
+        description="demand: the demand model; policy: the network of plan.policy: learned, on simulated shops",
+    )
     start: str = Field(
         "shipped", alias="from", description="shipped | scratch | a folder of weights: the weights to start from"
     )
@@ -293,6 +303,9 @@ def parse_config(values: Mapping[str, Any], base: Path, source: str = "configura
         if "://" in config.run.work:
             raise ConfigError(f"{source}:\n  run.work: {config.run.work}: expected a local folder")
         paths["run"] = config.run.model_copy(update={"work": absolute(config.run.work, base)})
+    if config.plan.weights != "shipped":
+        weights = absolute(config.plan.weights, base)
+        paths["plan"] = config.plan.model_copy(update={"weights": weights})
     fit = {"output": absolute(config.fit.output, base)}
     if config.fit.start not in ("shipped", "scratch"):
         fit["start"] = absolute(config.fit.start, base)

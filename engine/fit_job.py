@@ -1,5 +1,7 @@
 """`fullshelf fit`: train the demand model, or fine-tune it on the sales of a configuration; writes a folder of weights.
 
+With `fit.what: policy` it trains the learned policy instead, see `policy_fit`.
+
 The folder serves as `forecast.model`. Beside the weights it keeps `training/` (checkpoint, log), `fit.json` and
 `loss.svg`. Called again it resumes; when complete it does nothing.
 """
@@ -51,6 +53,10 @@ def fit(config: Config, progress: Reporter = silent, stop: Stop | None = None, r
     folder = Path(settings.output)
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"fit.output: {folder}: expected a folder")
+    if settings.what == "policy":
+        from fullshelf.engine.policy_fit import fit_policy
+
+        return fit_policy(config, progress, stop)
     start = _path(settings.start)
     if start is not None and (kind := read_config(start).get("model_type")) != MODEL_TYPE:
         raise ConfigError(f"fit.from: {start}: expected a DemandLM, found model_type {kind!r}")

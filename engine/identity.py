@@ -12,6 +12,7 @@ from pathlib import Path
 import fullshelf.kernels
 from fullshelf.engine.calendar import Period
 from fullshelf.engine.config import Config
+from fullshelf.engine.learned_policy import weights_fingerprint
 
 LIBRARIES = ("numpy", "numba", "polars")
 
@@ -56,6 +57,7 @@ def run_id(config: Config, inputs: str, model: str, shards: int, as_of: int) -> 
         "as_of": as_of,
         "versions": versions(),
     }
+    content["weights"] = _weights(config, (config.plan.policy,))
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return f"{Period(config.period).start(as_of):%Y%m%d}-{digest[:16]}"
 
@@ -71,8 +73,14 @@ def backtest_id(sides: Sequence[tuple[Config, str, Sequence[str]]], as_of: int) 
             (config.model_dump(mode="json", exclude=apart), sorted(config.inputs.given()), inputs, list(models))
             for config, inputs, models in sides
         ],
+        "weights": [_weights(side[0], (side[0].plan.policy, *(side[0].backtest.policies or ()))) for side in sides],
         "as_of": as_of,
         "versions": versions(),
     }
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return f"{Period(sides[0][0].period).start(as_of):%Y%m%d}-{digest[:16]}"
+
+
+def _weights(config: Config, policies: Sequence[str]) -> str | None:
+    """Return what names the learned policy's weights; None where no policy is learned."""
+    return weights_fingerprint(config.plan.weights) if "learned" in policies else None

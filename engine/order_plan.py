@@ -18,7 +18,7 @@ class OrderPlan:
     What is expected refers to the protection interval (lead time + review period) with the order as it is, after packs.
     """
 
-    policy: pl.Series  # newsvendor | order-up-to | reorder-point
+    policy: pl.Series  # newsvendor | order-up-to | reorder-point | learned
     order_quantity: Array  # units
     order_up_to: Array  # units of inventory position: the best level without packs, MOQ and limits
     reorder_point: Array  # units of inventory position at or below which an order is due; below 0: never, even if empty

@@ -8,6 +8,8 @@ smaller. How `policy: auto` chooses for each series:
 - newsvendor where the shelf life ends before the next order arrives: every order stands for itself;
 - reorder-point where an order cost makes an economic lot that lasts longer than a review period;
 - order-up-to otherwise: each round tops up to the level that is cheapest for its cycle.
+
+`policy: learned` lets a trained network decide how far those levels serve the demand; see `learned_policy`.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from fullshelf.engine.config import PlanSettings
 from fullshelf.engine.end_of_sale import ends_of
 from fullshelf.engine.explanations import explanations
 from fullshelf.engine.forecast import LeadTimeDemand
+from fullshelf.engine.learned_policy import learned_known
 from fullshelf.engine.order_plan import OrderPlan
 from fullshelf.engine.reasons import reasons
 from fullshelf.engine.service_targets import ServiceTargets, service_targets
@@ -44,7 +47,7 @@ Array = NDArray[np.float64]
 
 HIGHEST_RATIO = 0.9995  # beyond it a forecast's tail is a guess, even where a unit left over costs nothing
 CARRY = 0.9  # of a limit's price that a unit left over saves later; the rest is the risk that it will not be wanted
-POLICIES = ("order-up-to", "newsvendor", "reorder-point")
+POLICIES = ("order-up-to", "newsvendor", "reorder-point", "learned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ class OrderProblem:
     target: Array  # (S,) cycle service that is promised instead of costs, or that a fill rate takes; NaN: none
     fill: Array  # (S,) fill rate that is promised; NaN: none
     known: Array  # (S,) of `lost_sales_underage`
+    fallback: NDArray[np.int64]  # (S,) why the learned policy, which was asked, does not decide: `learned_policy.WHY`
     carry: Array  # (S,) share of a price that a unit left over saves later
     lasting: Array  # (S,) units expected in a cycle where a lot may last for many; 0: backorders, shelf life, promise
     smallest: Array  # (S,) units: MOQ, pack or economic lot
@@ -259,12 +263,18 @@ def order_problem(
         np.divide(position.inventory_position, before, out=covered, where=before > 1e-9)
         covered = np.clip(covered, 0.0, 1.0)
         known = np.where(promised | (terms.shelf > 0) | terms.single, 1.0, 1.0 - covered * (mean_lead / demand.periods))
+    fallback = np.zeros(S, np.int64)
+    if settings.policy == "learned":
+        fallback = learned_known(
+            settings, terms, demand, position, need, lost_before, underage, deciding, promised, smallest, policy, known
+        )
+        policy = np.where(fallback == 0, POLICIES.index("learned"), policy)
     return OrderProblem(
         terms=terms, mean=demand.mean, periods=demand.periods, review=demand.review, position=position,
         reported=stock["known"].to_numpy(), policy=policy, levels=levels,
         need=need, serve=serve, outlast=outlast, same=same, lost_before=lost_before, underage=underage,
         waiting=waiting, overage=overage, deciding=deciding,
-        target=service, fill=targets.fill, known=known,
+        target=service, fill=targets.fill, known=known, fallback=fallback,
         carry=np.where(terms.single, 0.0, CARRY), lasting=lasting, smallest=smallest, trial=trial, most=room,
         fixed=np.full(S, np.nan) if by_hand is None else by_hand, tuned=tuned,
     )  # fmt: skip

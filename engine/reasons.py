@@ -9,6 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from fullshelf.engine.learned_policy import WHY
+
 if TYPE_CHECKING:
     from fullshelf.engine.planning import OrderProblem
 
@@ -64,6 +66,7 @@ def reasons(
             "life": terms.shelf,
             "ends": terms.ends,
             "known": problem.reported,
+            "fallback": pl.Series(WHY).gather(problem.fallback),
             "lot": problem.policy == 2,
             "earns": problem.underage > 0,
             "limit": pl.Series([None] * free.size, dtype=pl.String) if limit is None else limit,
@@ -148,6 +151,7 @@ def reasons(
             pl.col("factor").cast(pl.String),
             pl.col("weight").cast(pl.String),
         ),
+        said(pl.col("fallback") != "", ". The learned policy stands back: {}", pl.col("fallback")),
         pl.lit("."),
     )
     return table.select(reason=sentence).to_series()

@@ -78,6 +78,13 @@ def fit_text(summary: dict[str, Any]) -> str:
     folder = summary["folder"]
     if summary["already"]:
         return f"Complete already: nothing changed. {folder}"
+    if summary.get("what") == "policy":
+        ratios = [held["ratio"] for held in summary["held_back"]]
+        return (
+            f"{summary['steps']:,} steps in {summary['seconds']:.0f} s; on instances held back the orders cost "
+            f"{100 * (sum(ratios) / len(ratios) - 1):+.2f} % beside auto's, at worst {100 * (max(ratios) - 1):+.2f} %\n"
+            f"Use it: plan.policy: learned, plan.weights: {summary['weights']}"
+        )
     held = f"held-back loss {summary['held_back']:.4f} (totals {summary['held_back_total']:.4f})"
     if summary["data"] == "sales":
         held += f", before {summary['held_back_before']:.4f} ({summary['held_back_total_before']:.4f})"

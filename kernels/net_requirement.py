@@ -27,7 +27,7 @@ from fullshelf.kernels.compile import core, loop
 from fullshelf.kernels.demand_paths import TABLE, Nodes, common_share, draw_demand, fill_table
 from fullshelf.kernels.quantile_grid import complete, mean_of, value_at, variance_of
 
-__all__ = ["net_requirement"]
+__all__ = ["DECIDES", "net_requirement"]
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -22,6 +22,7 @@ from fullshelf.kernels.lost_sales_states import States, average_cost, enumerate_
 from fullshelf.kernels.perishables_exact import Perishable, PerishablePolicy
 
 CASES = Path(__file__).parents[3].parent / "shared" / "cases" / "inventory_cases.json"
+AUTO, LEARNED = PlanSettings(), PlanSettings(policy="learned")
 BATCH = 20_000  # states planned together
 BASE_STOCK_IS_SHORT_OF = 1.02  # of the published costs
 
@@ -40,7 +41,7 @@ def forecast_of(table, periods, states):
     return Forecast(levels, np.repeat(single[None], states, 0), mean, np.repeat(running[None], states, 0))
 
 
-def planned(table, on_hand, coming, supply_of, stock_of, lead, **terms):
+def planned(table, on_hand, coming, supply_of, stock_of, lead, settings=AUTO, **terms):
     """Order (S,) where `on_hand` (S,) units are there and `coming` (S, L) arrive for the next periods."""
     orders = np.empty(on_hand.size, np.int64)
     for first in range(0, on_hand.size, BATCH):
@@ -50,7 +51,7 @@ def planned(table, on_hand, coming, supply_of, stock_of, lead, **terms):
         supply = supply_of(n, lead_time=float(lead), review_period=1.0, **terms)
         forecast = forecast_of(table, lead + max(1, int(terms.get("shelf_life", 1))), n)
         problem = order_problem(
-            protect(forecast, supply), supply, stock_of(n, arrivals, on_hand=hand.astype(float)), PlanSettings()
+            protect(forecast, supply), supply, stock_of(n, arrivals, on_hand=hand.astype(float)), settings
         )
         orders[first : first + BATCH] = problem.orders(np.zeros(n))[1].astype(np.int64)
     return orders
@@ -59,7 +60,7 @@ def planned(table, on_hand, coming, supply_of, stock_of, lead, **terms):
 # -- lost sales (Zipkin 2008)
 
 
-def planners_cost(case, supply_of, stock_of):
+def planners_cost(case, supply_of, stock_of, settings):
     i = case["inputs"]
     mean = i["mean"]
     demand = Demand.poisson(mean) if i["demand"] == "poisson" else Demand.negative_binomial(mean, mean * (1 + mean))
@@ -72,8 +73,9 @@ def planners_cost(case, supply_of, stock_of):
     hand = np.arange(states.total) - states.first[codes]
     coming = np.array([0 * codes, *(codes // base**j % base for j in range(lead - 1))]).T
     orders = planned(
-        table, hand, coming, supply_of, stock_of, lead, holding_cost=float(i["h"]), shortage_cost=float(i["p"])
-    )
+        table, hand, coming, supply_of, stock_of, lead, settings,
+        holding_cost=float(i["h"]), shortage_cost=float(i["p"]),
+    )  # fmt: skip
     orders = np.minimum(orders, np.minimum(states.room[codes], states.most[codes] - hand))  # no optimal order is larger
     beyond, cost = problem.period(int(bounds[0]))
     low, high = average_cost(states, table, beyond, cost, 0.0, orders, 1e-5, 5_000)
@@ -81,8 +83,8 @@ def planners_cost(case, supply_of, stock_of):
     return 0.5 * (low + high)
 
 
-def excess(case, supply_of, stock_of):
-    return planners_cost(case, supply_of, stock_of) / case["expected"]["optimal_cost"] - 1.0
+def excess(case, supply_of, stock_of, settings=AUTO):
+    return planners_cost(case, supply_of, stock_of, settings) / case["expected"]["optimal_cost"] - 1.0
 
 
 def zipkin(lead_times):
@@ -112,6 +114,28 @@ def test_lost_sales_cost_within_2_percent_of_the_optimum_on_average_over_all_ins
     assert len(found) == 21
     assert np.mean(list(found.values())) < 0.012
     assert max(found.values()) < 0.025
+
+
+@pytest.mark.shared
+@needs_cases
+def test_the_learned_policy_costs_less_than_half_of_autos_excess_on_geometric_demand(supply_of, stock_of):
+    cases = [case for case in zipkin((2, 3)) if case["id"] in ("ls_geometric_p39_L2", "ls_geometric_p9_L3")]
+    learned, auto = ([excess(case, supply_of, stock_of, how) for case in cases] for how in (LEARNED, AUTO))
+    assert len(cases) == 2
+    assert max(learned) < 0.005
+    assert sum(learned) < 0.5 * sum(auto)
+
+
+@pytest.mark.shared
+@pytest.mark.slow
+@needs_cases
+def test_the_learned_policy_costs_within_half_a_percent_of_the_optimum_on_average(supply_of, stock_of):
+    found = {case["id"]: excess(case, supply_of, stock_of, LEARNED) for case in zipkin((1, 2, 3, 4))}
+    print(*(f"{name} {100 * share:.2f} %" for name, share in found.items()), sep="\n")
+    print(f"mean {100 * np.mean(list(found.values())):.2f} %, largest {100 * max(found.values()):.2f} %")
+    assert len(found) == 21
+    assert np.mean(list(found.values())) < 0.005
+    assert max(found.values()) < 0.0125
 
 
 # -- perishables (De Moor, Gijsbrechts and Boute 2022)
