@@ -8,6 +8,7 @@ How these parts add up for a large cluster stands in docs/cluster.md.
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -105,7 +106,8 @@ class _Run:
 
 
 def _configured(market: Path, work: Path, plan: dict[str, Any], name: str) -> Config:
-    """Return the configuration of one executor's run, in a folder of its own."""
+    """Return the configuration of one executor's run, in a folder of its own; an earlier benchmark's run goes."""
+    shutil.rmtree(work / name, ignore_errors=True)
     plan["output"], plan["run"]["executor"] = str(work / name), name
     file = market / f"{name}.yaml"
     file.write_text(yaml.safe_dump(plan), encoding="utf-8")
