@@ -95,8 +95,8 @@ class ShardTrial:
             how="horizontal",
         )
         self.demand, observed = lived(truth.panel, self._start)
-        self._in_stock = observed >= IN_STOCK
-        self.censored = int((~self._in_stock).sum())
+        self.in_stock = observed >= IN_STOCK
+        self.censored = int((~self.in_stock).sum())
         self._joined = np.zeros(S, np.bool_)
         self.year = self._newest_year(truth.panel)
         self._shelves = [Shelf(self.costs, rounds.every, trial.backorder) for _ in trial.contenders]
@@ -133,7 +133,7 @@ class ShardTrial:
             if trial.rounds.counts(k):
                 done = k * trial.rounds.every
                 errors = self.scores[number].add(
-                    live, seen.forecast, seen.demand, self.demand[live, done:], self._in_stock[live, done:]
+                    live, seen.forecast, seen.demand, self.demand[live, done:], self.in_stock[live, done:]
                 )
                 self.round_errors[number, k] = [_exact(e) for e in errors]
             tuning = side.config.plan.tuned if name == shown_name(side.config.forecast.model) else None

@@ -49,7 +49,8 @@ class Rehearsal:
     keys: pl.DataFrame  # sku, location
     traits: pl.DataFrame  # S rows of `traits_of` when the rounds that are tuned on had passed; null: not known then
     costs: Costs
-    demand: Array  # (S, T) units of the periods from the first origin on
+    demand: Array  # (S, T) units of the periods from the first origin on; not in stock: at least what was forecast
+    in_stock: NDArray[np.bool_]  # (S, T) whether all of that demand was seen
     scenes: tuple[Scene, ...]
     rounds: Rounds
     settings: PlanSettings
@@ -65,15 +66,20 @@ def rehearse(trial: Trial, shard: int, boundary: int, stop: Stop) -> Rehearsal:
     row[live] = np.arange(live.size)
     known = pl.Series(row, dtype=pl.Int64).set(pl.Series(row < 0), None)
     traits = traits_of(panel, supply, play.skus[live]).select(pl.all().gather(known))
-    scenes = []
+    scenes, demand, every = [], play.demand.copy(), rounds.every
     for k in range(len(rounds.origins)):
         stop.check()
-        scenes.append(_scene(play.foresee(k), S))
+        seen = play.foresee(k)
+        scenes.append(_scene(seen, S))
+        now, mean = slice(k * every, (k + 1) * every), seen.forecast.mean[:, :every]
+        units = demand[seen.rows, now]
+        demand[seen.rows, now] = np.where(play.in_stock[seen.rows, now], units, np.maximum(units, mean))
     return Rehearsal(
         keys=play.keys.select("sku", "location"),
         traits=traits,
         costs=play.costs,
-        demand=play.demand,
+        demand=demand,
+        in_stock=play.in_stock,
         scenes=tuple(scenes),
         rounds=rounds,
         settings=trial.sides[0].config.plan,
@@ -91,6 +97,7 @@ def joined(parts: Sequence[Rehearsal]) -> Rehearsal:
         traits=pl.concat([part.traits for part in parts])[order],
         costs=costs,
         demand=np.concatenate([part.demand for part in parts])[order],
+        in_stock=np.concatenate([part.in_stock for part in parts])[order],
         scenes=scenes,
         rounds=parts[0].rounds,
         settings=parts[0].settings,

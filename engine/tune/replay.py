@@ -23,6 +23,9 @@ _COSTS = [MEASURES.index(name) for name in COSTS]
 def replayed(play: Rehearsal, rows: Ints, factors: Array, rounds: int) -> Array:
     """Return what P settings would have cost: (P, n, rounds) currency, for n series over the first rounds.
 
+    A round in which a series was not in stock throughout is lived, with what was forecast where that is more than what
+    was sold, but costs it nothing under any setting: orders tuned to sales that lacked goods would lack goods again.
+
     Parameters
     ----------
     rows
@@ -57,5 +60,6 @@ def replayed(play: Rehearsal, rows: Ints, factors: Array, rounds: int) -> Array:
             shelf.order(live, ordered[live])
         wanted = play.demand[tiled, k * every : (k + 1) * every]
         sums = shelf.live(np.where((met & costs.planned)[:, None], wanted, 0.0))
-        found[:, :, k] = costs.money(sums, ordered)[:, _COSTS].sum(axis=1).reshape(P, n)
+        seen = play.in_stock[tiled, k * every : (k + 1) * every].all(axis=1)
+        found[:, :, k] = np.where(seen, costs.money(sums, ordered)[:, _COSTS].sum(axis=1), 0.0).reshape(P, n)
     return found

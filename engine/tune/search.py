@@ -71,7 +71,8 @@ def _factors(x: Array) -> Array:
 
 def _distance(x: Array) -> Array:
     """Return how far points (3, P) lie from what is configured: mean square of the two factors' ways, 1 at an end."""
-    return ((x[:2] / np.array(BOUNDS)[:2, 1:]) ** 2).mean(axis=0)
+    way: Array = ((x[:2] / np.array(BOUNDS)[:2, 1:]) ** 2).mean(axis=0)
+    return way
 
 
 def _rounded(factors: Array) -> Array:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 import yaml
@@ -142,6 +143,21 @@ def test_a_past_that_is_too_short_says_how_long_it_may_be(shop: Callable[..., An
 def test_series_that_are_promised_a_service_are_left_out(shop: Callable[..., Any]) -> None:
     with pytest.raises(ConfigError, match="promises something to every series"):
         tune(shop(plan={"service": 0.95}))
+
+
+def test_rounds_that_were_not_in_stock_teach_nothing(shop: Callable[..., Any], tables_of: Callable[..., Any]) -> None:
+    """Half of what was wanted was sold in half of the weeks: orders must not shrink towards what was there to sell."""
+    tables = tables_of(series=24, weeks=40)
+    random = np.random.default_rng(1)
+    short = pl.Series(random.random(tables["sales"].height) < 0.5)
+    seen = pl.when(short).then((pl.col("units") / 2).floor()).otherwise("units")
+    sales = tables["sales"].with_columns(units=seen, in_stock=pl.when(short).then(0.5).otherwise(1.0))
+    settings = {"by": [], "rounds": 8, "judge": 6, "candidates": 30}
+    (segment,) = tune(shop(tables | {"sales": sales}, tune=settings))["segments"]
+    all_in_stock = sales.drop("in_stock")
+    (other,) = tune(shop(tables | {"sales": all_in_stock}, "all", tune=settings))["segments"]
+    assert segment["cost"] < 0.8 * other["cost"]  # about half of the rounds count
+    assert segment["demand"] > 0.9
 
 
 def test_small_segments_keep_what_is_configured(shop: Callable[..., Any], biased: Callable[[float], None]) -> None:
