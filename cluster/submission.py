@@ -15,6 +15,8 @@ import yaml
 
 from fullshelf.engine.config import Config
 from fullshelf.engine.errors import ConfigError, InputError
+from fullshelf.engine.learned_policy import weights_fingerprint
+from fullshelf.engine.models.weights import content_of
 from fullshelf.engine.sources import SourceFile, find_files
 from fullshelf.engine.url_files import tag_and_size
 
@@ -57,7 +59,7 @@ def prepare_submission(
     Parameters
     ----------
     name
-        Default: a hash of configuration, code and inputs as they are now (size and time, or the store's tags).
+        Default: a hash of configuration, code, weights, and inputs as they are now (size and time, or a store's tags).
 
     Raises
     ------
@@ -70,11 +72,21 @@ def prepare_submission(
     (folder / CONFIGURATION).write_text(yaml.safe_dump(content, sort_keys=True), encoding="utf-8")
     if name is None:
         code = None if wheel is None else wheel.name
-        given = json.dumps([content, code, _inputs(config)], sort_keys=True)
+        given = json.dumps([content, code, _inputs(config), _weights(config)], sort_keys=True)
         name = f"fullshelf-{hashlib.sha256(given.encode()).hexdigest()[:16]}"
     elif not name or not name.replace("-", "").replace("_", "").isalnum():
         raise ConfigError(f"--id {name}: expected letters, digits, - and _")
     return Submission(name, folder, wheel, environment)
+
+
+def _weights(config: Config) -> list[str]:
+    """Return what the configured weights hold, of the demand model and of a policy, as far as they lie here."""
+    found = []
+    if "/" in config.forecast.model and Path(config.forecast.model).is_dir():
+        found.append(content_of(Path(config.forecast.model)))
+    if config.plan.policy == "learned" and Path(config.plan.weights).is_file():
+        found.append(weights_fingerprint(config.plan.weights))
+    return found
 
 
 def _inputs(config: Config) -> list[list[str]]:

@@ -161,14 +161,16 @@ class FitSettings(_Strict):
     )
     text: str | None = Field(
         None,
-        description="hashed | none | folder of a Hugging Face encoder: how titles, descriptions and categories of "
-        "`skus` are read; default as the starting weights do, else hashed",
+        description="hashed | none | folder of a Hugging Face encoder (with a /): how the titles, descriptions and "
+        "categories of `skus` are read; default as the starting weights do, else hashed",
     )
     steps: int | None = Field(None, ge=1, description="at most; default: only minutes count")
     minutes: float | None = Field(
         None, gt=0, description="at most; default 10 on sales, 60 on the prior, where steps are not given"
     )
-    windows: int = Field(64, ge=1, le=65536, description="histories in a step, about")
+    windows: int | None = Field(
+        None, ge=1, le=65536, description="histories in a step, about; default 64, of items for a policy 192"
+    )
     learning_rate: float | None = Field(None, gt=0, le=1, description="default 0.001 on sales, 0.004 on the prior")
     check_every: int = Field(100, ge=1, description="steps between two looks at the held-back windows")
     seed: int = Field(0, ge=0, description="the same seed, steps and machine give the same weights")
@@ -309,6 +311,8 @@ def parse_config(values: Mapping[str, Any], base: Path, source: str = "configura
     fit = {"output": absolute(config.fit.output, base)}
     if config.fit.start not in ("shipped", "scratch"):
         fit["start"] = absolute(config.fit.start, base)
+    if config.fit.text is not None and "/" in config.fit.text:  # a folder of an encoder
+        fit["text"] = absolute(config.fit.text, base)
     paths["fit"] = config.fit.model_copy(update=fit)
     paths["tune"] = config.tune.model_copy(update={"output": absolute(config.tune.output, base)})
     if config.backtest.models is not None:

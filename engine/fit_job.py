@@ -22,7 +22,7 @@ from fullshelf.engine.errors import ConfigError, Interrupted, UsageError
 from fullshelf.engine.identity import code_version
 from fullshelf.engine.intake import prepare
 from fullshelf.engine.models.demand_lm.forecaster import MODEL_TYPE, SHIPPED
-from fullshelf.engine.models.weights import read_config, weight_files
+from fullshelf.engine.models.weights import content_of, read_config, weight_files
 from fullshelf.engine.panel import Panel
 from fullshelf.engine.progress import Reporter, silent
 from fullshelf.engine.stopping import Stop
@@ -88,7 +88,7 @@ def _fit(config: Config, folder: Path, processes: PartialState, progress: Report
         history = None if settings.data == "prior" else _history(config, folder, progress, stop)
     name = _identity(config, history)
     done = _read(folder / SUMMARY)
-    if done is not None and done["identity"] == name:
+    if done is not None and done.get("identity") == name:
         return done | {"folder": str(folder), "already": True}
     begun = _read(folder / TRAINING / IDENTITY)
     if begun is not None and begun["identity"] != name:
@@ -148,6 +148,8 @@ def _identity(config: Config, history: History | None) -> str:
     if (start := _path(config.fit.start)) is not None:
         for file in weight_files(start):
             digest.update(file.read_bytes())
+    if (text := config.fit.text) is not None and "/" in text:
+        digest.update(content_of(Path(text)).encode())
     if history is not None:
         digest.update(f"{history.horizon} {history.longest} {history.known_ahead}".encode())
         for panel in history.panels:

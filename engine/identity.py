@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import fullshelf.kernels
 from fullshelf.engine.calendar import Period
@@ -47,7 +48,7 @@ def run_id(config: Config, inputs: str, model: str, shards: int, as_of: int) -> 
 
     Where the files lie and how many threads work does not change a number and is left out.
     """
-    settings = config.model_dump(mode="json", exclude={"inputs", "output", "run", "as_of", "fit", "backtest", "tune"})
+    settings = config.model_dump(mode="json", exclude=_apart("backtest"))
     content = {
         "settings": settings,
         "tables": sorted(config.inputs.given()),
@@ -67,7 +68,7 @@ def backtest_id(sides: Sequence[tuple[Config, str, Sequence[str]]], as_of: int) 
 
     How the series are split into shards does not change a number and is left out.
     """
-    apart = {"inputs", "output", "run", "as_of", "fit", "report", "tune"}
+    apart = _apart("report")
     content = {
         "sides": [
             (config.model_dump(mode="json", exclude=apart), sorted(config.inputs.given()), inputs, list(models))
@@ -79,6 +80,12 @@ def backtest_id(sides: Sequence[tuple[Config, str, Sequence[str]]], as_of: int) 
     }
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return f"{Period(sides[0][0].period).start(as_of):%Y%m%d}-{digest[:16]}"
+
+
+def _apart(section: str) -> dict[str, Any]:
+    """Return the settings that decide no number: where files lie (their content counts apart), how many work."""
+    apart: dict[str, Any] = dict.fromkeys(("inputs", "output", "run", "as_of", "fit", "tune", section), True)
+    return apart | {"plan": {"weights"}}
 
 
 def _weights(config: Config, policies: Sequence[str]) -> str | None:

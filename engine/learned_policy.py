@@ -10,6 +10,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 SHIPPED = Path(__file__).parent / "models" / "learned_policy" / "weights" / "policy.npz"
-RATIOS = (0.55, 0.998)  # critical ratios on which it was trained, about
+RATIOS = (0.7, 0.998)  # critical ratios that it may decide, within those it was trained on (from 0.6)
 WHY = (
     "",
     "demand without stock is owed, and an order-up-to level is best then",
@@ -76,7 +77,7 @@ def _weights(path: Path) -> Weights:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             found = {name: np.ascontiguousarray(arrays[name], dtype=np.float64) for name in arrays.files}
-    except (OSError, ValueError) as e:
+    except (OSError, ValueError, TypeError, EOFError, BadZipFile) as e:
         raise ConfigError(f"plan.weights: {path}: cannot be read as weights of a learned policy: {e}") from e
     width = found["first_bias"].size if "first_bias" in found else 0
     expected = {
@@ -121,7 +122,7 @@ def learned_known(
             demand.review != 1,
             demand.lead_weight[:, 0] != 1.0,
             (lead < 1) | (lead > LONGEST),
-            (policy != 0) | (smallest > np.maximum(rate, 1.0)),
+            (policy != 0) | (smallest > rate),
             (ratio < RATIOS[0]) | (ratio > RATIOS[1]),
             last > lead,
             ~(rate > 1e-9),

@@ -1,7 +1,7 @@
 """`fullshelf fit` with `fit.what: policy`: train the network of `plan.policy: learned` on simulated shops.
 
 It needs no sales: instances are drawn far and wide. The folder gets `policy.npz`, which `plan.weights` takes, and
-`fit.json`. Beside another policy it is judged by `fullshelf backtest` on the user's own past.
+`policy.json`. Beside another policy it is judged by `fullshelf backtest` on the user's own past.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from typing import Any
 import numpy as np
 
 from fullshelf.engine.commit import only_one, replacing, write_json
-from fullshelf.engine.config import Config
+from fullshelf.engine.config import Config, FitSettings
 from fullshelf.engine.errors import ConfigError, Interrupted
 from fullshelf.engine.identity import code_version
 from fullshelf.engine.progress import Reporter
 from fullshelf.engine.stopping import Stop
 
-POLICY, SUMMARY = "policy.npz", "fit.json"
+POLICY, SUMMARY = "policy.npz", "policy.json"  # beside a demand model, which has a fit.json of its own
 STEPS = 450
 
 
 def fit_policy(config: Config, progress: Reporter, stop: Stop) -> dict[str, Any]:
-    """Train as `config.fit` says; return fit.json with `folder`.
+    """Train as `config.fit` says; return policy.json with `folder`.
 
     Raises
     ------
@@ -37,13 +37,14 @@ def fit_policy(config: Config, progress: Reporter, stop: Stop) -> dict[str, Any]
     settings = config.fit
     if find_spec("torch") is None:
         raise ConfigError("fit needs torch, which is not installed: pip install 'fullshelf[model]'")
-    meant = {"from": "shipped", "data": "sales"}
-    given = {"from": settings.start, "data": settings.data}
-    for name, default in meant.items():
+    plain, given = FitSettings(), {"from": settings.start, "data": settings.data, "text": settings.text}
+    for name, default in {"from": plain.start, "data": plain.data, "text": plain.text}.items():
         if given[name] != default:
             raise ConfigError(
                 f"fit.{name}: {given[name]}: a policy starts from nothing, on simulated shops; leave it out"
             )
+    if settings.threads != plain.threads:
+        raise ConfigError(f"fit.threads: {settings.threads}: a policy is trained by one thread; leave it out")
     from fullshelf.engine.models.learned_policy.training import SCORED, Plan, held_back, one_thread, train
 
     folder = Path(settings.output)
@@ -52,7 +53,7 @@ def fit_policy(config: Config, progress: Reporter, stop: Stop) -> dict[str, Any]
     until = begun + 60 * settings.minutes if settings.minutes else None
     plan = Plan(
         steps=settings.steps or STEPS,
-        instances=settings.windows,
+        instances=settings.windows or Plan().instances,
         learning_rate=settings.learning_rate or Plan().learning_rate,
         check_every=settings.check_every,
         seed=settings.seed,

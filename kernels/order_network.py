@@ -25,6 +25,7 @@ from fullshelf.kernels.special import normal_quantile
 __all__ = [
     "FARTHEST",
     "FEATURES",
+    "LEAST_KNOWN",
     "LEAST_SCORE",
     "LONGEST",
     "MARKS",
@@ -46,6 +47,7 @@ MARKS = (0.05, 0.2, 0.5, 0.8, 0.95, 0.99)  # levels at which the requirement is 
 FEATURES = 9 + SLOTS + len(MARKS)
 REACH = 1.0  # of the correction, normal scores
 LEAST_SCORE = 0.25  # of a critical ratio, for the step from scores to `known`
+LEAST_KNOWN = -0.9  # below -1 an order would rise with the price of what it uses, and fall as shortages get dearer
 MOST = 4.0  # periods of mean demand that an order is read as at most
 FARTHEST = 8.0  # deviations of a period that the requirement is read as away from the demand
 
@@ -193,4 +195,4 @@ def network_known(
             amounts, curve, given,
         )  # fmt: skip
         moved = _answer(weights, given, hidden, deeper)
-        known[s] = min(known[s] + moved / max(score, LEAST_SCORE), 1.0)
+        known[s] = min(max(known[s] + moved / max(score, LEAST_SCORE), LEAST_KNOWN), 1.0)

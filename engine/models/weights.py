@@ -50,15 +50,11 @@ def weight_files(folder: Path) -> list[Path]:
 def content_of(folder: Path) -> str:
     """Return a hash of the weights and of all that stands beside them: configuration, vocabulary, text encoder."""
     digest = hashlib.sha256()
-    for file in [*_files(folder), *_files(folder / FOLDER)]:
+    for file in [*sorted(folder.glob("*.json")), *weight_files(folder), *sorted((folder / FOLDER).glob("*.*"))]:
         digest.update(file.relative_to(folder).as_posix().encode())
         with file.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()[:32]
-
-
-def _files(folder: Path) -> list[Path]:
-    return [*sorted(folder.glob("*.json")), *weight_files(folder)]
 
 
 def load_pretrained(kind: Any, folder: Path) -> tuple[Any, torch.device]:

@@ -47,6 +47,25 @@ def test_what_has_no_meaning_for_a_policy_is_refused(shop):
     assert not (shop.folder / "model").exists()
 
 
+@pytest.mark.parametrize(("name", "value"), [("text", "hashed"), ("threads", 2)])
+def test_what_a_policy_does_not_use_is_refused(shop, name, value):
+    shop.settings |= {"fit": {"what": "policy", name: value}}
+    shop.write()
+    result = call("fit", shop.config)
+    assert result.exit_code == 2
+    assert f"fit.{name}: {value}" in result.output
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 and no more", b"\x93NUMPY\x01\x00 and no more"])
+def test_damaged_weights_are_told(shop, content):
+    shop.settings["plan"] = {"policy": "learned", "weights": "./policy.npz"}
+    shop.write()
+    (shop.folder / "policy.npz").write_bytes(content)
+    result = call("check", shop.config)
+    assert result.exit_code == 2, result.output
+    assert "cannot be read as weights of a learned policy" in result.output
+
+
 def test_missing_weights_are_told_before_anything_is_written(shop):
     shop.settings["plan"] = {"policy": "learned", "weights": "./nowhere/policy.npz"}
     shop.write()

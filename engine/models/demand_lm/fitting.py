@@ -20,6 +20,7 @@ from fullshelf.engine.models.product_text import TextEmbedding
 
 Log = Callable[[dict[str, Any]], None]
 CONTEXT = 1024  # periods that a model from scratch reads when serving: the prior shows more in one window of 200
+WINDOWS = 64  # histories in a step, where the settings name none
 RECENT = 8  # patches of a model from scratch that have a token each; older ones share at no loss that could be measured
 
 
@@ -48,9 +49,9 @@ def fit_model(
     if not torch.cuda.is_available():
         torch.set_num_threads(settings.threads)
     model = _start(start, settings.seed)
-    text = text_of_fit(settings.text, start, model, history)
+    text, windows = text_of_fit(settings.text, start, model, history), settings.windows or WINDOWS
     if history is None:
-        source = prior_source(settings.seed, settings.windows, process)
+        source = prior_source(settings.seed, windows, process)
         trained = train(model, source, _prior_plan(settings), folder, held_back(), stop, report)
         if not trained.complete or trained.scores is None:
             return model, text, None
@@ -59,7 +60,7 @@ def fit_model(
     if text is not None:
         model, history = with_slot(model, text), with_texts(history, text)
     plan = _sales_plan(settings)
-    tuned = fine_tune(model, history, plan, folder, settings.windows, stop=stop, report=report, process=process)
+    tuned = fine_tune(model, history, plan, folder, windows, stop=stop, report=report, process=process)
     if not tuned.trained.complete:
         return model, text, None
     return (

@@ -58,7 +58,11 @@ def text_of_fit(
             f"fit.text: {wanted!r}, but no product that is trained on has a title, description or category; "
             "give them as inputs.skus"
         )
-    return HashedWords() if wanted in (None, HASHED) else PretrainedText.load(Path(str(wanted)))
+    if wanted in (None, HASHED):
+        return HashedWords()
+    if "/" not in str(wanted):
+        raise ConfigError(f"fit.text: {wanted!r}; expected {HASHED}, {NONE} or the folder of an encoder (with a /)")
+    return PretrainedText.load(Path(str(wanted)))
 
 
 def with_slot(model: DemandLM, text: TextEmbedding) -> DemandLM:

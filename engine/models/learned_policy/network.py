@@ -16,6 +16,7 @@ from fullshelf.kernels.levels import level_array
 from fullshelf.kernels.order_network import (
     FARTHEST,
     FEATURES,
+    LEAST_KNOWN,
     LEAST_SCORE,
     MARKS,
     MOST,
@@ -163,7 +164,7 @@ class Orders:
         known = 1.0 - covered * (L / (L + 1))
         if self._network is not None:
             moved = self._network(self.features(on_hand, coming, need, lost, known))
-            known = (known + moved / k.score.clamp_min(LEAST_SCORE)).clamp_max(1.0)
+            known = (known + moved / k.score.clamp_min(LEAST_SCORE)).clamp(LEAST_KNOWN, 1.0)
         both = k.shortage + k.holding
         underage = torch.minimum(k.shortage, both * torch.special.ndtr(k.score * known))
         return hinge(self._value_at(need, underage / (underage + k.holding))) * scale

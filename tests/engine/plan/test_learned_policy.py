@@ -105,6 +105,15 @@ def test_a_price_on_what_an_order_uses_lowers_it(items):
     assert dear.order_quantity.sum() < plan(*given).order_quantity.sum()
 
 
+@pytest.mark.parametrize("ratio", [0.7, 0.75, 0.9])
+def test_an_order_never_rises_with_the_price_of_what_it_uses(items, ratio):
+    given = items(holding_cost=0.5, shortage_cost=0.5 * ratio / (1 - ratio) + 1e-9)
+    made = [plan(*given, price=np.full(ITEMS, price)) for price in (0.0, 0.05, 0.1, 0.2, 0.4, 0.8)]
+    quantities = np.stack([one.order_quantity for one in made])
+    assert (np.diff(quantities, axis=0) <= 0).all()
+    assert (quantities[0] > quantities[-1]).any()
+
+
 def test_a_series_order_does_not_depend_on_its_neighbours(items):
     forecast, supply, stock = items()
     every = plan(forecast, supply, stock).order_quantity

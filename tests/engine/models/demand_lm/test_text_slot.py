@@ -86,6 +86,8 @@ def test_how_a_fit_reads_texts(panel_of: Build) -> None:
     assert text_of_fit("none", None, tiny(), history) is None
     assert text_of_fit(None, None, tiny(), nameless) is None
     assert text_of_fit(None, None, tiny(), None) is None
+    with pytest.raises(ConfigError, match="'hashd'; expected hashed, none or the folder of an encoder"):
+        text_of_fit("hashd", None, tiny(), history)
     with pytest.raises(ConfigError, match="no product that is trained on has a title"):
         text_of_fit("hashed", None, tiny(), nameless)
     with pytest.raises(ConfigError, match=r"'none', but the weights of fit\.from read product text as 'hashed'"):
