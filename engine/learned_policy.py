@@ -75,7 +75,7 @@ def _path(file: str) -> Path:
 @cache
 def _weights(path: Path) -> Weights:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             found = {name: np.ascontiguousarray(arrays[name], dtype=np.float64) for name in arrays.files}
     except (OSError, ValueError, TypeError, EOFError, BadZipFile) as e:
         raise ConfigError(f"plan.weights: {path}: cannot be read as weights of a learned policy: {e}") from e
