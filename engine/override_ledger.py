@@ -90,19 +90,22 @@ def with_overrides(
 
 
 def ended(rows: pl.DataFrame, by: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which series (S,) a person has said to end: no demand from some period up to `by` (S,) on, for ever.
+    """Return which series (S,) a person has said to end: the row that holds in period `by` (S,) says 0 for ever.
+
+    Of several rows of a series that hold, the first one does, as in `overrides.adjusted`.
 
     Examples
     --------
-    >>> rows = pl.DataFrame({"row": [0, 1, 2], "first": [5, 5, 5], "last": [FOR_EVER, FOR_EVER, 9],
-    ...                      "kind": ["factor", "quantity", "level"], "value": [0.0, 0.0, 0.0]})
-    >>> ended(rows, np.array([6, 6, 6])).tolist(), ended(rows, np.array([4, 4, 4])).tolist()
-    ([True, False, False], [False, False, False])
+    >>> rows = pl.DataFrame({"row": [0, 1, 2, 3, 3], "first": 5, "last": [FOR_EVER, FOR_EVER, 9, FOR_EVER, FOR_EVER],
+    ...                      "kind": ["factor", "quantity", "level", "level", "factor"], "value": [0.0, 0, 0, 5, 0]})
+    >>> ended(rows, np.full(4, 6)).tolist(), ended(rows, np.full(4, 4)).tolist()
+    ([True, False, False, False], [False, False, False, False])
     """
-    last = rows.filter(pl.col("kind") != "quantity", pl.col("value") == 0, pl.col("last") >= FOR_EVER)
+    said = rows.filter(pl.col("kind") != "quantity")
+    said = said.with_columns(by=by[said["row"].to_numpy()])
+    holding = said.filter(pl.col("by").is_between("first", "last")).unique("row", keep="first", maintain_order=True)
     found = np.zeros(by.size, np.bool_)
-    place = last["row"].to_numpy()
-    found[place[last["first"].to_numpy() <= by[place]]] = True
+    found[holding.filter(pl.col("value") == 0, pl.col("last") >= FOR_EVER)["row"].to_numpy()] = True
     return found
 
 
