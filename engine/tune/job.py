@@ -108,7 +108,7 @@ def _tune(config: Config, progress: Reporter, stop: Stop) -> dict[str, Any]:
 
     def work(n: int) -> _Found:
         stop.check()
-        return _one(config, play, *segments[n])
+        return _one(config, play, *segments[n], stop)
 
     numbers = range(len(segments))
     found = run_all(numbers, work, threads, stop, lambda done: progress("segments", done, len(segments)))
@@ -126,8 +126,9 @@ def _tune(config: Config, progress: Reporter, stop: Stop) -> dict[str, Any]:
         }
     )
     if trial.limits and any(one.kept for one in tuning.segments):
-        tuning = _under_limits(config, trial, tuning, threads, progress, stop)
-    whole = _whole(config, tuning, results)
+        tuning, whole = _under_limits(config, trial, tuning, threads, progress, stop)
+    else:
+        whole = _whole(config, tuning, results)
     write_tuned(Path(settings.output), tuning, whole)
     return {
         "file": settings.output,
@@ -169,7 +170,10 @@ def _segments(
     place = scene.place
     free = (place >= 0) & play.costs.planned
     if not free.any():
-        raise InputError("tune: no series has both a row of supply and sales in the rounds that are tuned on")
+        raise InputError(
+            "tune: no series has both a row of supply and sales in the rounds that are tuned on; where tune.series "
+            f"({settings.series}) is small, it may have drawn none: raise it"
+        )
     free[free] = ~scene.targets.promised[place[free]]
     if not free.any():
         raise ConfigError(
@@ -190,6 +194,9 @@ def _segments(
     for group in groups.iter_rows(named=True):
         members = np.sort(np.array(group.pop("row"), dtype=np.int64))
         found.append(({name: str(value) for name, value in group.items() if name != "#"}, members))
+    if not found:
+        by = ", ".join(settings.by)
+        raise InputError(f"tune.by: {by}: no series has one; name a table with it in inputs.skus, or leave it out")
     return least, found
 
 
@@ -202,13 +209,14 @@ def _below(values: Array) -> float:
     return float(f"{math.floor(least / digits) * digits:.4g}")
 
 
-def _one(config: Config, play: Rehearsal, segment: dict[str, str], rows: Ints) -> _Found:
+def _one(config: Config, play: Rehearsal, segment: dict[str, str], rows: Ints, stop: Stop) -> _Found:
     """Search the best numbers of one segment on the first rounds and judge them on the later ones."""
     settings, warm_up = config.tune, play.rounds.warm_up
     tuned_on, name = warm_up + settings.rounds, "/".join(segment.values())
     parts = np.array_split(rows, max(-(-rows.size // AT_ONCE), 1))
 
     def cost(factors: Array) -> Array:
+        stop.check()
         total = np.zeros(len(factors))
         for part in parts:
             total += replayed(play, part, factors, tuned_on)[:, :, warm_up:].sum(axis=(1, 2))
@@ -255,8 +263,13 @@ def _whole(config: Config, tuning: Tuning, results: list[_Found]) -> dict[str, f
     return {"cost": round(float(before.sum()), 2), **_saved(judged)}
 
 
-def _under_limits(config: Config, trial: Trial, tuning: Tuning, threads: int, progress: Reporter, stop: Stop) -> Tuning:
-    """Judge all kept segments together, with the limits shared out in each round; keep none where they do not win."""
+def _under_limits(
+    config: Config, trial: Trial, tuning: Tuning, threads: int, progress: Reporter, stop: Stop
+) -> tuple[Tuning, dict[str, float]]:
+    """Judge all kept segments together, with the limits shared out in each round; keep none where they do not win.
+
+    Returns what is kept, and the cost and saving of all series together under the limits.
+    """
     plain: Side = trial.sides[0]
     obeying = config.model_copy(update={"plan": config.plan.model_copy(update={"tuned": tuning})})
     sides = (plain, replace(plain, name="B", config=obeying))
@@ -265,13 +278,14 @@ def _under_limits(config: Config, trial: Trial, tuning: Tuning, threads: int, pr
     contenders = tuple(Contender(i, model, config.plan.policy) for i in range(2))
     result = live_all(Trial(sides, contenders, rounds, trial.limits), threads, progress, stop)
     judged = difference(result.cost[1:], result.cost[0], config.tune.resamples, config.tune.seed, "limits")
+    cost = round(float(result.cost[0].sum()), 2)
     if judged.high[0] < 0:
-        return tuning
+        return tuning, {"cost": cost, **_saved(judged)}
     reason = f"under the limits {why(False, False, False, judged, 0, 0)}"
     segments = tuple(
         one.model_copy(update={"kept": False, "why": reason}) if one.kept else one for one in tuning.segments
     )
-    return tuning.model_copy(update={"segments": segments})
+    return tuning.model_copy(update={"segments": segments}), {"cost": cost, "saved": 0.0, "low": 0.0, "high": 0.0}
 
 
 def _told(intake: Intake, rounds: Rounds, first: int, count: int) -> dict[str, Any]:

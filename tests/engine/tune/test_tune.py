@@ -160,6 +160,11 @@ def test_rounds_that_were_not_in_stock_teach_nothing(shop: Callable[..., Any], t
     assert segment["demand"] > 0.9
 
 
+def test_a_trait_that_no_series_has_is_told(shop: Callable[..., Any]) -> None:
+    with pytest.raises(InputError, match=r"tune\.by: category: no series has one"):
+        tune(shop(tune={"by": ["category"], "rounds": 4, "judge": 4}))
+
+
 def test_small_segments_keep_what_is_configured(shop: Callable[..., Any], biased: Callable[[float], None]) -> None:
     biased(0.6)
     found = tune(shop(tune={"by": [], "least": 41, "rounds": 4, "judge": 4}))
@@ -178,6 +183,7 @@ def test_under_limits_what_is_kept_must_win_together(
         found = tune(shop(tables | {"limits": limits}, f"limit-{kept}", tune=settings))
         assert found["limits"] == 1
         assert found["segments"][0]["kept"] is kept
+        assert (found["saved"] > 0) is kept
     assert found["segments"][0]["why"].startswith("under the limits later rounds do not show it")
     assert found["saved"] == 0
 
