@@ -215,7 +215,7 @@ class TuneSettings(_Strict):
     rounds: int = Field(26, ge=2, le=1000, description="order rounds that are tuned on")
     judge: int = Field(13, ge=2, le=1000, description="later rounds, the newest, that say whether it won")
     series: int = Field(3000, ge=1, description="about how many series are tuned on; drawn from the catalogue by hash")
-    least: int = Field(20, ge=1, description="series that a segment needs")
+    least: int = Field(20, ge=10, description="series that a segment needs")
     candidates: int = Field(180, ge=30, le=100_000, description="settings tried for each segment")
     resamples: int = Field(1000, ge=100, le=100_000, description="of series and rounds, for the intervals")
     seed: int = Field(0, ge=0, description="of the search and the resamples")

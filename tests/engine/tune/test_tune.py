@@ -50,7 +50,7 @@ def test_the_same_seed_writes_the_same_file_whatever_shards_and_threads(
     files = []
     for shards, threads in ((1, 1), (4, 2)):
         run = {"shards": shards, "threads": threads}
-        settings = {"by": ["abc"], "candidates": 45, "rounds": 6, "series": 25, "least": 3}
+        settings = {"by": ["abc"], "candidates": 45, "rounds": 6, "series": 25, "least": 10}
         found = tune(shop(name=f"shards-{shards}", run=run, tune=settings))
         assert 15 <= found["series"] <= 35  # drawn from 40
         files.append(Path(found["file"]).read_bytes())
