@@ -121,7 +121,9 @@ def check(config: ConfigFile, overrides: Overrides = None, as_json: AsJson = Fal
 
     with _job(as_json, quiet):
         settings = load_config(config, overrides or ())
-        load_model(settings.forecast.model, settings.forecast.levels, settings.season)
+        model = load_model(settings.forecast.model, settings.forecast.levels, settings.season)
+        if settings.plan.tuned is not None:
+            settings.plan.tuned.check_model(model.fingerprint)
         if settings.plan.policy == "learned":
             network_weights(settings.plan.weights)
         report = run(settings)

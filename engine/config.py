@@ -265,6 +265,13 @@ class Config(_Strict):
                 f"plan.tuned was made for forecast.model {Path(self.forecast.model).name}, got one for {tuned.model}: "
                 "another model errs otherwise; run `fullshelf tune` again or leave plan.tuned away"
             )
+        for name in ("policy", "stockout") if tuned is not None else ():
+            was, now = getattr(tuned, name), getattr(self.plan, name)
+            if was not in (None, now):
+                raise ValueError(
+                    f"plan.tuned was made for plan.{name} {was}, got it for {now}; run `fullshelf tune` again or leave "
+                    "plan.tuned away"
+                )
         return self
 
     @property

@@ -86,6 +86,8 @@ def _refresh(
 ) -> dict[str, Any]:
     begun = time.perf_counter()
     model = load_model(config.forecast.model, config.forecast.levels, config.season)
+    if config.plan.tuned is not None:
+        config.plan.tuned.check_model(model.fingerprint)
     with preparing(config, cache, progress, stop.check, elsewhere=executor.elsewhere(stop)) as inputs:
         name = run_id(config, inputs.fingerprint, model.fingerprint, inputs.shards, inputs.as_of)
         folder = RunFolder(runs / name)

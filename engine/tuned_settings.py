@@ -19,6 +19,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from fullshelf.engine.calendar import Period
+from fullshelf.engine.errors import ConfigError
 
 __all__ = ["TRAITS", "Trait", "TunedSegment", "Tuning"]
 
@@ -65,6 +66,9 @@ class Tuning(_Strict):
 
     period: Period
     model: str = Field(description="the demand model whose forecasts were tuned")
+    fingerprint: str | None = Field(None, description="of that model's weights, numerics, levels and season")
+    policy: str | None = Field(None, description="plan.policy under which it was tuned")
+    stockout: str | None = Field(None, description="plan.stockout under which it was tuned")
     by: tuple[Trait, ...] = Field(description="what makes a segment; empty: all series are one")
     abc: tuple[float, float] | None = Field(
         None, description="currency per period, average of the newest year: the least of A, the least of B"
@@ -73,6 +77,20 @@ class Tuning(_Strict):
     judged_on: Rounds | None = None
     seed: int = Field(0, ge=0)
     segments: tuple[TunedSegment, ...]
+
+    def check_model(self, fingerprint: str) -> None:
+        """Refuse a model that forecasts otherwise than the one that was tuned.
+
+        Raises
+        ------
+        ConfigError
+            If its fingerprint is another one.
+        """
+        if self.fingerprint not in (None, fingerprint):
+            raise ConfigError(
+                f"plan.tuned was made for {self.fingerprint!r}, the model is {fingerprint!r} now and errs otherwise: "
+                "run `fullshelf tune` again or leave plan.tuned away"
+            )
 
     @model_validator(mode="after")
     def _known_segments(self) -> Tuning:

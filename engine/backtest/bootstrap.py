@@ -55,7 +55,8 @@ def difference(cost: Array, base: Array, resamples: int, seed: int, name: str) -
     of_rounds = np.ascontiguousarray(values.sum(axis=1).T)  # (R, 1 + D)
     total, block = of_series.sum(axis=0), block_length(R)
     few = (R / (R - block)) ** 0.5 if block < R else 1.0  # deviations from a mean of so few blocks are too small
-    shared = few * np.array([shared_deviation(v, block) for v in values])
+    # Of one series nothing says what it has in common with others: its rounds are drawn in full.
+    shared = few * (np.array([shared_deviation(v, block) for v in values]) if S > 1 else np.ones(1 + D))
     random = np.random.default_rng([seed, zlib.crc32(name.encode())])
     drawn = np.zeros((resamples, 1 + D))
     for b in range(resamples if S and R else 0):

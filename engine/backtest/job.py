@@ -140,6 +140,8 @@ def side_of(name: str, config: Config, intake: Intake, models: list[str], rounds
         if shown in loaded:
             raise ConfigError(f"backtest.models: two models are called {shown!r}; rename the folder of one")
         loaded[shown] = load_model(model, config.forecast.levels, config.season)
+        if config.plan.tuned is not None and model == config.forecast.model:
+            config.plan.tuned.check_model(loaded[shown].fingerprint)
     terms = intake.supply_terms.with_columns(pl.col("review_period").clip(lower_bound=float(rounds.every)))
     needed = max(periods_needed(terms), rounds.every)
     horizon = max(config.forecast.horizon or config.period.horizon, needed)

@@ -117,6 +117,9 @@ def _tune(config: Config, progress: Reporter, stop: Stop) -> dict[str, Any]:
         {
             "period": intake.period,
             "model": shown_name(config.forecast.model),
+            "fingerprint": next(iter(trial.sides[0].models.values())).fingerprint,
+            "policy": config.plan.policy,
+            "stockout": config.plan.stockout,
             "by": settings.by,
             "abc": least,
             "tuned_on": _told(intake, rounds, rounds.warm_up, settings.rounds),

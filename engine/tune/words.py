@@ -75,7 +75,7 @@ def print_tuned(console: Console, summary: Mapping[str, Any]) -> None:
         table.add_row(name, *numbers, f"{100 * row['saved']:.1f} %", said)
     console.print(table, highlight=False, soft_wrap=True)
     console.print(f"All series: {_verdict(summary)}. {summary['seconds']:.1f} s", highlight=False, soft_wrap=True)
-    console.print(f"in {summary['file']}; plan: {{tuned: {Path(summary['file']).name}}} obeys it", highlight=False)
+    console.print(f"in {summary['file']}; plan: {{tuned: {summary['file']}}} obeys it", highlight=False)
 
 
 def _verdict(whole: Mapping[str, Any]) -> str:

@@ -197,7 +197,7 @@ def test_the_command_says_in_words_what_it_found(shop: Callable[..., Any], table
     assert "all series" in done.stdout
     content = (folder / "mine.yaml").read_text()
     assert content.startswith("# Written by `fullshelf tune`. To obey it: plan: {tuned: mine.yaml}")
-    assert [*yaml.safe_load(content)][:3] == ["period", "model", "by"]
+    assert [*yaml.safe_load(content)][:6] == ["period", "model", "fingerprint", "policy", "stockout", "by"]
     again = CliRunner().invoke(app, ["tune", str(folder / "shop.yaml"), "--set", "tune.by=[colour]", "--json"])
     assert again.exit_code == 2
     assert json.loads(again.stdout)["exit_code"] == 2
