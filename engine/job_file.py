@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 
 from fullshelf.engine.config import ForecastSettings
 from fullshelf.engine.errors import RunError
-from fullshelf.engine.learned_policy import weights_fingerprint
+from fullshelf.engine.learned_policy import policy_fingerprint
 from fullshelf.engine.models.catalogue import load_model
 from fullshelf.engine.pickled import JobFile, read_job, write_job
 from fullshelf.engine.pipeline import ShardJob
@@ -62,8 +62,7 @@ def save_job(
         thin = publish(thin, work / "split", shards, check)
     values = {f.name: getattr(job, f.name) for f in fields(job) if f.name not in ("intake", "model")}
     model = (forecast.model, forecast.levels, season, job.model.fingerprint)
-    weights = weights_fingerprint(job.plan.weights) if job.plan.policy == "learned" else None
-    return write_job(work / "job.pickle", intake=thin, model=model, weights=weights, job=values)
+    return write_job(work / "job.pickle", intake=thin, model=model, weights=policy_fingerprint(job.plan), job=values)
 
 
 def open_job(file: JobFile) -> ShardJob:
@@ -81,6 +80,6 @@ def open_job(file: JobFile) -> ShardJob:
     if model.fingerprint != fingerprint:
         raise RunError(f"forecast.model: {name} on this machine is {model.fingerprint!r}, the driver's {fingerprint!r}")
     job = ShardJob(intake=found["intake"], model=model, **found["job"])
-    if job.plan.policy == "learned" and (own := weights_fingerprint(job.plan.weights)) != found["weights"]:
+    if (own := policy_fingerprint(job.plan)) != found["weights"]:
         raise RunError(f"plan.weights: {job.plan.weights} on this machine is {own}, the driver's {found['weights']}")
     return job

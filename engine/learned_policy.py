@@ -68,6 +68,11 @@ def weights_fingerprint(file: str) -> str:
     return digest.hexdigest()[:16]
 
 
+def policy_fingerprint(settings: PlanSettings) -> str | None:
+    """Return the hash of the weights that a plan orders by; None where its policy is not learned."""
+    return weights_fingerprint(settings.weights) if settings.policy == "learned" else None
+
+
 def _path(file: str) -> Path:
     return SHIPPED if file == "shipped" else Path(file)
 

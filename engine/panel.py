@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,31 @@ class Panel:
     def series(self) -> int:
         """Number of series S."""
         return self.keys.height
+
+    def part(
+        self, rows: NDArray[np.int64], cells: NDArray[Any], lengths: NDArray[np.int64], last: int | None = None
+    ) -> Panel:
+        """Return some series, or all cut short; `last` is their newest period, default the panel's own.
+
+        Parameters
+        ----------
+        rows
+            (n,) numbers of the series.
+        cells
+            Their observations that stay, series by series: positions in `units`, or (N,) true where one stays.
+        lengths
+            (n,) how many of each series stay.
+        """
+        return replace(
+            self,
+            keys=self.keys[rows],
+            units=self.units[cells],
+            observed=self.observed[cells],
+            covariates=self.covariates[cells],
+            offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            last=self.last if last is None else last,
+            products=None if self.products is None else self.products[rows],
+        )
 
     def covariate(self, name: str) -> NDArray[np.float32] | None:
         """Return the (N,) values of one covariate, or None where the sales table has no such column."""

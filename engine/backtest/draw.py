@@ -33,13 +33,4 @@ def _some(panel: Panel, chosen: NDArray[np.int64]) -> Panel:
     lengths = np.diff(panel.offsets)
     inside = np.zeros(panel.series, np.bool_)
     inside[chosen] = True
-    cells = np.repeat(inside, lengths)
-    return replace(
-        panel,
-        keys=panel.keys[chosen],
-        units=panel.units[cells],
-        observed=panel.observed[cells],
-        covariates=panel.covariates[cells],
-        offsets=np.concatenate([[0], np.cumsum(lengths[chosen])]).astype(np.int64),
-        products=None if panel.products is None else panel.products[chosen],
-    )
+    return panel.part(chosen, np.repeat(inside, lengths), lengths[chosen])

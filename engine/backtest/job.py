@@ -148,12 +148,19 @@ def side_of(name: str, config: Config, intake: Intake, models: list[str], rounds
     return Side(name, config, intake, loaded, horizon)
 
 
-def _check_history(rounds: Rounds, intake: Intake) -> None:
-    """Raise InputError where the sales begin after the first round."""
+def begins_too_early(rounds: Rounds, intake: Intake) -> tuple[date, int] | None:
+    """Return the day of the first sales and how many rounds could count; None where the first round is not before."""
     day: date = pl.concat([part.shards.keys().select("first") for part in intake.sales]).min().item()
     first = intake.period.number_of(day)
-    if first > rounds.origins[0]:
-        possible = max((intake.as_of - first) // rounds.every - rounds.warm_up, 0)
+    if first <= rounds.origins[0]:
+        return None
+    return day, max((intake.as_of - first) // rounds.every - rounds.warm_up, 0)
+
+
+def _check_history(rounds: Rounds, intake: Intake) -> None:
+    """Raise InputError where the sales begin after the first round."""
+    if (found := begins_too_early(rounds, intake)) is not None:
+        day, possible = found
         raise InputError(
             f"backtest: {rounds.counted} rounds and {rounds.warm_up} to warm up, every {rounds.every} "
             f"{intake.period}s, would begin on {intake.period.start(rounds.origins[0])}, before the first sales, of "

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,17 +19,7 @@ def panel_at(panel: Panel, last: int) -> tuple[Panel, NDArray[np.int64]]:
     live = np.flatnonzero(kept > 0)
     from_end = np.repeat(panel.offsets[1:], lengths) - 1 - np.arange(panel.units.size)
     cells = from_end >= panel.last - last
-    cut = replace(
-        panel,
-        keys=panel.keys[live],
-        units=panel.units[cells],
-        observed=panel.observed[cells],
-        covariates=panel.covariates[cells],
-        offsets=np.concatenate([[0], np.cumsum(kept[live])]).astype(np.int64),
-        last=last,
-        products=None if panel.products is None else panel.products[live],
-    )
-    return cut, live
+    return panel.part(live, cells, kept[live], last), live
 
 
 def ahead_at(ahead: KnownAhead | None, live: NDArray[np.int64], begin: int, horizon: int) -> KnownAhead | None:

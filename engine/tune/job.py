@@ -16,7 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fullshelf.engine.backtest.bootstrap import Difference, difference
-from fullshelf.engine.backtest.job import side_of
+from fullshelf.engine.backtest.job import begins_too_early, side_of
 from fullshelf.engine.backtest.live import live_all
 from fullshelf.engine.backtest.rounds import Rounds, settle_rounds
 from fullshelf.engine.backtest.trial import Contender, Side, Trial, shown_name
@@ -154,10 +154,8 @@ def _trial(config: Config, intake: Intake, rounds: Rounds) -> Trial:
 
 def _check_history(rounds: Rounds, intake: Intake) -> None:
     """Raise InputError where the sales begin after the first round."""
-    day = pl.concat([part.shards.keys().select("first") for part in intake.sales]).min().item()
-    first = intake.period.number_of(day)
-    if first > rounds.origins[0]:
-        possible = max((intake.as_of - first) // rounds.every - rounds.warm_up, 0)
+    if (found := begins_too_early(rounds, intake)) is not None:
+        day, possible = found
         raise InputError(
             f"tune: tune.rounds and tune.judge are {rounds.counted} rounds together, with {rounds.warm_up} to warm up, "
             f"every {rounds.every} {intake.period}s: they would begin on {intake.period.start(rounds.origins[0])}, "

@@ -127,12 +127,8 @@ def window(
     """
     lengths = np.diff(panel.offsets)[rows] - back
     starts = panel.offsets[rows]
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     past = np.concatenate([np.arange(s, s + n) for s, n in zip(starts, lengths, strict=True)])
-    cut = Panel(
-        panel.keys[rows], panel.units[past], panel.observed[past], panel.covariates[past], panel.covariate_names,
-        offsets, panel.period, panel.last - back,
-    )  # fmt: skip
+    cut = panel.part(rows, past, lengths, panel.last - back)
     coming = (starts + lengths)[:, None] + np.arange(H)
     names = tuple(name for name in panel.covariate_names if name in known_ahead)
     columns = [panel.covariate_names.index(name) for name in names]
