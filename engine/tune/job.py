@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import os
 import shutil
+import tempfile
 import time
 import zlib
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +72,7 @@ def tune(config: Config, progress: Reporter = silent, stop: Stop | None = None) 
         raise ConfigError("inputs.supply: orders need costs and lead times")
     if "://" in config.output or "://" in config.tune.output:
         raise ConfigError("tune: expected local folders for output and tune.output")
+    _check_end(config)
     config = config.model_copy(update={"plan": config.plan.model_copy(update={"tuned": None})})
     runs = Path(config.output)
     ours = not runs.exists()
@@ -83,6 +86,21 @@ def tune(config: Config, progress: Reporter = silent, stop: Stop | None = None) 
         if ours:  # bad input writes nothing
             shutil.rmtree(runs)
         raise
+
+
+def _check_end(config: Config) -> None:
+    """Say before hours of work what would fail after them: no SciPy, or a file that cannot be written."""
+    if find_spec("scipy") is None:
+        raise ConfigError("tune needs SciPy: pip install 'fullshelf[tune]'")
+    file = Path(config.tune.output).absolute()
+    there = next(folder for folder in file.parents if folder.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as e:
+        raise ConfigError(f"tune.output: {file}: cannot be written: {e.strerror or e}") from e
+    if file.is_dir():
+        raise ConfigError(f"tune.output: {file}: is a folder; expected the name of a file, such as tuned.yaml")
 
 
 def _tune(config: Config, progress: Reporter, stop: Stop) -> dict[str, Any]:

@@ -12,8 +12,6 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from fullshelf.engine.errors import ConfigError
-
 __all__ = ["DEFAULT", "cheapest"]
 
 Array = NDArray[np.float64]
@@ -36,16 +34,9 @@ def cheapest(cost: Callable[[Array], Array], candidates: int, seed: int) -> Arra
         Of P settings (P, 3): currency (P,).
     candidates
         How many settings are tried, about.
-
-    Raises
-    ------
-    ConfigError
-        If SciPy is not installed.
     """
-    try:
-        from scipy.optimize import differential_evolution
-    except ModuleNotFoundError as e:
-        raise ConfigError("tune needs SciPy: pip install 'fullshelf[tune]'") from e
+    from scipy.optimize import differential_evolution  # half a second; `tune` has looked whether it is there
+
     members = MEMBERS * len(BOUNDS)
     found = differential_evolution(
         lambda x: cost(_factors(x.T)) * (1 + PULL * _distance(x)),

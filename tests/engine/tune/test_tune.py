@@ -17,7 +17,7 @@ from fullshelf.engine.cli import app
 from fullshelf.engine.config import load_config
 from fullshelf.engine.errors import ConfigError, InputError
 from fullshelf.engine.refresh import refresh
-from fullshelf.engine.tune import tune
+from fullshelf.engine.tune import job, tune
 
 
 def test_a_forecast_that_is_too_low_is_made_up_for_and_later_rounds_get_cheaper(
@@ -138,6 +138,25 @@ def test_a_file_that_is_not_there_says_who_makes_it(shop: Callable[..., Any]) ->
 def test_a_past_that_is_too_short_says_how_long_it_may_be(shop: Callable[..., Any]) -> None:
     with pytest.raises(InputError, match="set them to 58 together at most"):
         tune(shop(tune={"rounds": 50, "judge": 40}))
+
+
+@pytest.mark.parametrize(("output", "words"), [("taken/tuned.yaml", "cannot be written"), ("folder", "is a folder")])
+def test_a_file_that_cannot_be_written_is_told_before_the_work(
+    shop: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, output: str, words: str
+) -> None:
+    monkeypatch.setattr(job, "prepare", lambda *_: pytest.fail("the work had begun"))
+    folder = Path(shop().output).parent
+    (folder / "taken").write_text("a file, where a folder is wanted")
+    (folder / "folder").mkdir()
+    with pytest.raises(ConfigError, match=f"tune.output: .*{words}"):
+        tune(shop(tune={"output": str(folder / output)}))
+
+
+def test_a_missing_scipy_is_told_before_the_work(shop: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job, "prepare", lambda *_: pytest.fail("the work had begun"))
+    monkeypatch.setattr(job, "find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match=r"fullshelf\[tune\]"):
+        tune(shop())
 
 
 def test_series_that_are_promised_a_service_are_left_out(shop: Callable[..., Any]) -> None:
