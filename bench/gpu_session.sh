@@ -21,7 +21,7 @@ part() {
 }
 
 part 140 fullshelf bench inference --size "$SIZE" --json "$OUT/inference-$SIZE.json"
-part 230 fullshelf bench refresh --series "$SERIES" --model demand-lm --json "$OUT/refresh-demand-lm.json"
+part 230 fullshelf bench headline --size "$SIZE" --series "$SERIES" --model demand-lm --json "$OUT/headline-$SIZE.json"
 part 30 fullshelf simulate --series 50 --periods 60 --out "$home/shop"
 part 110 fullshelf fit "$home/shop/fullshelf.yaml" --set fit.from=scratch --set fit.data=prior --set fit.minutes=1 \
   --set "fit.windows=$WINDOWS" --set "fit.output=$home/model"

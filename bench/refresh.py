@@ -70,7 +70,7 @@ def measure_refresh(
         If a refresh fails; the message is its own.
     """
     say(f"simulating {series:,} series × {periods} days under {work}")
-    market, simulated = _simulate(work, series, periods)
+    market, simulated = simulate(work, series, periods)
     rows = market.rows["sales"]
     size = f"{series:,} series × {periods} days"
     first, second = _split_nights(market)
@@ -89,7 +89,8 @@ def measure_refresh(
     )
 
 
-def _simulate(work: Path, series: int, periods: int) -> tuple[Marketplace, float]:
+def simulate(work: Path, series: int, periods: int) -> tuple[Marketplace, float]:
+    """Make a marketplace under `work`, and a tiny one for the warm-up; return the seconds of the first too."""
     simulate_marketplace(50, 30, work / "warm-up", seed=SEED, overwrite=True)  # compiles
     begun = time.perf_counter()
     market = simulate_marketplace(series, periods, work / "market", period=Period.DAY, seed=SEED, overwrite=True)
@@ -160,7 +161,7 @@ def _rows_of(night: Night, rows: int, series: int, size: str, machine: Machine) 
         for stage, spent in seconds.items():
             cores = machine.threads if stage == "split" else 1
             note = "" if stage in WALL else "added up over threads"
-            figures = _used(night.summary.get("profile") or (), stage)
+            figures = used(night.summary.get("profile") or (), stage)
             yield Row(f"{night.name}: {stage}", OURS, size, rows, "rows", once(spent), cores, figures, note)
     whole = once(night.process.seconds)
     peak = {"peak GiB": night.process.peak_bytes / 2**30, "CPU s": night.process.cpu_seconds}
@@ -168,7 +169,7 @@ def _rows_of(night: Night, rows: int, series: int, size: str, machine: Machine) 
     yield Row(f"{night.name}: total", OURS, size, rows, "rows", whole, machine.threads, peak, note)
 
 
-def _used(profile: Sequence[Mapping[str, Any]], stage: str) -> dict[str, float]:
+def used(profile: Sequence[Mapping[str, Any]], stage: str) -> dict[str, float]:
     """Core seconds and peak memory of a stage; for one that leads a phase, all that the phase used."""
     key = "phase" if stage in WALL else "stage"
     rows = [row for row in profile if row[key] == stage]

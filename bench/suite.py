@@ -21,8 +21,8 @@ from fullshelf.bench.machine import this_machine
 
 # In this order: what is quick and says most comes first.
 NAMES = (
-    "kernels", "forecast", "inference", "split", "refresh", "parts", "limits", "scaling", "faults", "accuracy",
-    "decisions",
+    "kernels", "forecast", "inference", "split", "refresh", "headline", "parts", "limits", "scaling", "faults",
+    "accuracy", "decisions",
 )  # fmt: skip
 NEEDS = {"inference": ("torch", "model"), "scaling": ("ray", "ray"), "faults": ("ray", "ray")}
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fullshelf.bench.headline import ALL as HEADLINE
 from fullshelf.bench.pictures import FOLDER, PICTURES, Picture, pictures
 from fullshelf.bench.result import OURS, seconds_text, si
 from fullshelf.bench.results_folder import HOW, Kept
@@ -67,6 +68,15 @@ SECTIONS = {
             "stages", "refresh",
             {"stage": "task", "seconds": "median", "CPU s": "CPU s", "peak GiB": "peak GiB", "note": "note"},
             keep=_stage,
+        ),
+        Section(
+            "headline", "headline",
+            {
+                "model": "who", "size": "size", "cores": "cores", "wall": "median", "per second": "per second",
+                "CPU s": "CPU s", "model CPU s": "model CPU s", "engine share": "engine share", "of wall": "of wall",
+                "peak GiB": "peak GiB", "note": "note",
+            },
+            keep=lambda row, rows: row["task"] == HEADLINE,
         ),
         Section("split", "split", {**TIMES, "rows per second": "per second", "peak GiB": "peak GiB"}),
         Section(

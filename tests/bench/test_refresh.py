@@ -50,9 +50,9 @@ def test_a_stage_says_what_it_used_and_a_phase_what_all_stages_in_it_used():
     parts = {"cpu": 1.0, "helper_cpu": 0.5, "peak_memory_mb": 512.0}
     places = (("shards", "plan"), ("allocate", "plan"), ("allocate", "allocate"))
     profile = [{"phase": phase, "stage": stage} | parts for phase, stage in places]
-    assert bench._used(profile, "plan") == {"peak GiB": 0.5, "CPU s": 3.0}
-    assert bench._used(profile, "allocate") == {"peak GiB": 0.5, "CPU s": 3.0}
-    assert bench._used(profile, "report") == {}
+    assert bench.used(profile, "plan") == {"peak GiB": 0.5, "CPU s": 3.0}
+    assert bench.used(profile, "allocate") == {"peak GiB": 0.5, "CPU s": 3.0}
+    assert bench.used(profile, "report") == {}
 
 
 @pytest.mark.slow
