@@ -284,18 +284,32 @@ def parts(
 def every(
     size: SizeOption = Size.SMALL,
     only: Annotated[list[str] | None, typer.Option(help="name of a benchmark; may be repeated; default: all")] = None,
+    repeat: Annotated[int, typer.Option(min=1, help="rounds; `compare` tells noise from what runs once by them")] = 1,
     json_folder: Annotated[
         Path | None, typer.Option(help="write each result to FOLDER/MACHINE/NAME-SIZE.json, e.g. bench/results")
     ] = None,
+    json_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--json", metavar="FILE", dir_okay=False, help="write all results, seconds and outcomes to one file"
+        ),
+    ] = None,
 ) -> None:
     """Run every benchmark in a process of its own, one after the other; exit code 1 where one failed."""
-    from fullshelf.bench.suite import NAMES, run_suite, show_suite
+    from fullshelf.bench.suite import NAMES, Ran, run_suite, show_suite, write_suite
 
-    there = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
-    if unknown := set(only or ()) - there:
+    if unknown := set(only or ()) - set(NAMES):
         raise typer.BadParameter(f"no benchmark is called {sorted(unknown)}; there are: {', '.join(NAMES)}")
-    ran = run_suite([name for name in NAMES if name in there and (not only or name in only)], size, json_folder)
-    show_suite(output(), ran)
+    if json_file is not None:
+        json_file.parent.mkdir(parents=True, exist_ok=True)  # now, not when all has been measured
+
+    def after(ran: Sequence[Ran]) -> None:
+        if json_file is not None:
+            write_suite(json_file, ran, size)
+
+    chosen = [name for name in NAMES if not only or name in only]
+    ran = run_suite(chosen, size, json_folder, repeat=repeat, after=after)
+    show_suite(output(), ran, size)
     if any(one.failed for one in ran):
         raise typer.Exit(1)
 

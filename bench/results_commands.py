@@ -18,7 +18,8 @@ def compare(
 ) -> None:
     """Say what got faster or slower between two runs; exit code 1 where something did by more than the loss."""
     from fullshelf.bench.compare import compare as compare_runs
-    from fullshelf.bench.compare import read_results, show
+    from fullshelf.bench.compare_report import show
+    from fullshelf.bench.result_file import read_results
 
     try:
         found = compare_runs(read_results(a), read_results(b))

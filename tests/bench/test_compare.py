@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fullshelf.bench.cli import app
-from fullshelf.bench.compare import compare, read_results
+from fullshelf.bench.compare import compare
 
 
 def run_of(seconds, *, peer=1.0, triad=1e10, calls=7, spread=0.04, cpu="x"):
@@ -99,7 +99,7 @@ def test_peers_that_scatter_show_that_the_two_hours_cannot_be_compared(tmp_path)
     assert said(tmp_path, run_of(BEFORE), slower).exit_code == 1
     result = said(tmp_path, run_of(BEFORE), wild)
     assert result.exit_code == 0
-    assert "They scatter around it by" in result.output
+    assert "rows scatter around it by" in result.output
 
 
 def test_a_machine_on_which_others_worked_is_named(tmp_path):
@@ -112,7 +112,8 @@ def test_a_peer_of_another_version_is_still_the_peer():
     newer = run_of(BEFORE)
     for row in newer["rows"]:
         row["who"] = row["who"].replace("1.0.2", "1.1.0")
-    assert compare([run_of(BEFORE)], [newer]).by == "3 rows of peers"
+    (drift,) = compare([run_of(BEFORE)], [newer]).drifts
+    assert drift.by == "3 rows of peers"
 
 
 def test_rows_of_one_run_alone_and_other_machines_are_told(tmp_path):
@@ -122,14 +123,91 @@ def test_rows_of_one_run_alone_and_other_machines_are_told(tmp_path):
     assert "The machines differ" in result.output
 
 
-@pytest.mark.parametrize("text", ["", "{}", "not json"])
-def test_a_file_that_is_no_result_says_so(tmp_path, text):
-    (tmp_path / "a.json").write_text(text)
-    with pytest.raises(ValueError, match="no result of a benchmark"):
-        read_results(tmp_path / "a.json")
+def test_a_damaged_file_is_told_with_exit_code_2(tmp_path):
+    for name in ("a.json", "b.json"):
+        (tmp_path / name).write_text("")
+    result = CliRunner().invoke(app, ["compare", f"{tmp_path}/a.json", f"{tmp_path}/b.json"])
+    assert result.exit_code == 2
+    assert "no result of a benchmark: it is empty" in " ".join(result.output.replace("│", " ").split())
 
 
 def test_runs_without_a_common_row_cannot_be_compared(tmp_path):
     result = said(tmp_path, run_of({"a": 1.0}), run_of({"b": 1.0}))
     assert result.exit_code == 2
     assert "no row in common" in result.output
+
+
+def test_core_seconds_find_a_fifth_in_what_was_run_once(tmp_path):
+    def once(factor, cores):
+        run = run_of({t: s * factor for t, s in BEFORE.items()}, peer=None, calls=1)
+        for row in run["rows"]:
+            row["figures"] = {"CPU s": 10.0 * cores}
+        return run
+
+    assert said(tmp_path, once(1.0, 1.0), once(1.05, 1.05)).exit_code == 0
+    found = said(tmp_path, once(1.0, 1.0), once(1.2, 1.2))
+    assert found.exit_code == 1
+    assert "3 of 3 rows are slower" in found.output
+    assert said(tmp_path, once(1.0, 1.0), once(1.3, 1.0)).exit_code == 1  # it waits: wall time alone shows it
+
+
+def test_core_seconds_that_grow_no_more_than_the_machine_slowed_down_are_no_loss(tmp_path):
+    a, b = run_of(BEFORE, calls=1), run_of({t: 1.5 * s for t, s in BEFORE.items()}, peer=1.5, calls=1)
+    for run, cores in ((a, 10.0), (b, 13.0)):
+        for row in run["rows"]:
+            row["figures"] = {"CPU s": cores}
+    assert said(tmp_path, a, b).exit_code == 0
+
+
+def test_a_bandwidth_that_was_measured_too_high_hides_no_slow_down_and_makes_none(tmp_path):
+    for triad in (1e10, 1.3e10):
+        assert said(tmp_path, run_of(BEFORE, peer=None), run_of(BEFORE, peer=None, triad=triad)).exit_code == 0
+        slower = run_of({t: 1.2 * s for t, s in BEFORE.items()}, peer=None, triad=triad)
+        assert said(tmp_path, run_of(BEFORE, peer=None), slower).exit_code == 1
+
+
+def test_every_benchmark_has_its_own_drift(tmp_path):
+    def suite(kernels, split):
+        runs = [run_of({t: f * s for t, s in BEFORE.items()}, peer=f) for f in (kernels, split)]
+        runs[1]["benchmark"] = "split"
+        return {"benchmark": "all", "size": "small", "runs": [], "results": runs}
+
+    result = said(tmp_path, suite(1.0, 1.0), suite(1.0, 1.6))
+    assert result.exit_code == 0
+    assert "kernels: drift of the machine by 3 rows of peers: 1.000" in result.output
+    assert "split: drift of the machine by 3 rows of peers: 1.600" in result.output
+    slower = suite(1.0, 1.6)
+    slower["results"][0]["rows"][1]["median_seconds"] *= 1.2
+    assert said(tmp_path, suite(1.0, 1.0), slower).exit_code == 1
+    one_alone = said(tmp_path, suite(1.0, 1.0), run_of(BEFORE))  # a suite beside a single result
+    assert one_alone.exit_code == 0
+    assert "Only A has split." in one_alone.output
+
+
+def test_losses_and_costs_are_compared_without_noise(tmp_path):
+    a, b = run_of(BEFORE), run_of(BEFORE)
+    for run, loss in ((a, 0.40), (b, 0.45)):
+        run["rows"][0]["figures"] = {"WQL": loss, "cost": 100.0, "peak GiB": 1.0}
+    result = said(tmp_path, a, b)
+    assert result.exit_code == 1
+    assert "1 of 3 losses, costs, gaps and peaks of memory are worse" in result.output
+    assert said(tmp_path, b, a).exit_code == 0
+
+
+def test_results_without_times_are_compared_by_their_figures(tmp_path):
+    a, b = run_of({"shop": 1.0}, peer=None), run_of({"shop": 1.0}, peer=None)
+    for run, cost in ((a, 100.0), (b, 120.0)):
+        run["rows"][0] |= {"median_seconds": None, "spread": None, "calls": 0, "figures": {"cost": cost}}
+    assert said(tmp_path, a, a).exit_code == 0
+    assert said(tmp_path, a, b).exit_code == 1
+
+
+def test_commits_versions_and_sizes_that_differ_are_told(tmp_path):
+    a, b = run_of(BEFORE), run_of(BEFORE)
+    a["size"], b["size"] = "small", "full"
+    a["machine"] |= {"commit": "a" * 40, "versions": {"numpy": "2.4.6"}}
+    b["machine"] |= {"commit": "b" * 40 + "+changes", "versions": {"numpy": "2.5.0"}}
+    text = said(tmp_path, a, b).output
+    assert "A is of commit aaaaaaaa, B of bbbbbbbb+changes." in text
+    assert "The versions differ: numpy 2.4.6 and 2.5.0." in text
+    assert "The sizes differ, small and full" in text
