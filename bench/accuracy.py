@@ -25,7 +25,7 @@ from fullshelf.engine.models.catalogue import load_model
 from fullshelf.engine.models.protocol import DemandModel
 from fullshelf.kernels.levels import LEVELS
 
-SERIES = {"small": 60, "full": 500}
+SERIES = {"small": 24, "full": 500}
 SPANS = {Period.DAY: (365, 28), Period.WEEK: (156, 13), Period.MONTH: (72, 12)}  # history, horizon
 MODELS = ("auto", "demand-lm", "seasonal-naive")
 PEERS = ("SeasonalNaive", "AutoETS", "AutoTheta", "CrostonSBA")

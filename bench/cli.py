@@ -69,11 +69,13 @@ def scaling(
     json_file: JsonFile = None,
 ) -> None:
     """Measure what the Ray executor costs beside the local one, the driver's shards per second, and the scheduler."""
-    from fullshelf.bench.scaling import SERIES, measure_scaling
+    from fullshelf.bench.scaling import SERIES, SIMULATED, measure_scaling
 
     _run_in(
         work,
-        lambda machine, limits, folder, say: measure_scaling(machine, limits, folder, series or SERIES[size], say=say),
+        lambda machine, limits, folder, say: measure_scaling(
+            machine, limits, folder, series or SERIES[size], simulated=SIMULATED[size], say=say
+        ),
         size,
         json_file,
         packages=("ray",),
@@ -118,6 +120,7 @@ def refresh(
         ),
         size,
         json_file,
+        packages=("torch",),
         disk=True,
     )
 
@@ -189,13 +192,22 @@ def kernels(
 ) -> None:
     """Measure the inventory kernels: SKUs per second on 1 and 2 threads, beside stockpyl and the memory bandwidth."""
     from fullshelf.bench.kernel_problems import PROBLEMS
-    from fullshelf.bench.kernels import SIZES, measure_kernels
+    from fullshelf.bench.kernels import BUDGET, LONGEST, PEER_SECONDS, SIZES, measure_kernels
 
     chosen = [problem for problem in PROBLEMS if not only or any(part in problem.name for part in only)]
     if not chosen:
         raise typer.BadParameter(f"no kernel is called {only}; there are: {', '.join(p.name for p in PROBLEMS)}")
     _run(
-        lambda machine, limits, say: measure_kernels(machine, limits, SIZES[size], problems=chosen, say=say),
+        lambda machine, limits, say: measure_kernels(
+            machine,
+            limits,
+            SIZES[size],
+            problems=chosen,
+            budget=BUDGET[size],
+            peer_seconds=PEER_SECONDS[size],
+            longest=LONGEST[size],
+            say=say,
+        ),
         size,
         json_file,
         packages=("stockpyl", "inventorize", "scipy"),
@@ -276,6 +288,7 @@ def parts(
         ),
         size,
         json_file,
+        packages=("torch",),
         disk=True,
     )
 

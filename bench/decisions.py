@@ -19,7 +19,7 @@ from fullshelf.engine.backtest import backtest
 from fullshelf.engine.config import load_config
 from fullshelf.engine.simulate import simulate_marketplace
 
-SERIES = {"small": 200, "full": 2_000}
+SERIES = {"small": 120, "full": 2_000}
 PERIODS, ROUNDS = 500, 8
 SEED = 29
 MODELS = ("auto", "seasonal-naive")

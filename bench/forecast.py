@@ -23,7 +23,7 @@ from fullshelf.engine.models.names import MODELS
 from fullshelf.engine.panel import Panel
 from fullshelf.kernels.levels import LEVELS
 
-SERIES = {"small": 60, "full": 1000}
+SERIES = {"small": 30, "full": 1000}
 BUDGET = {"small": 5.0, "full": 15.0}  # seconds of a contender
 PERIODS, HORIZON, SEASON = 365, 28, 7
 PEERS = ("SeasonalNaive", "CrostonSBA", "AutoETS")

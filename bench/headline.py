@@ -19,7 +19,7 @@ from fullshelf.bench.refresh import SEED, Night, configured, refresh, simulate, 
 from fullshelf.bench.result import OURS, Report, Row
 from fullshelf.bench.timing import once
 
-SERIES = {"small": 3_000, "full": 1_000_000}
+SERIES = {"small": 2_000, "full": 1_000_000}
 PERIODS = 365
 MODELS = ("auto", "demand-lm")
 MODEL = "forecast"  # the stage that is the model: from a panel's arrays to quantiles

@@ -35,9 +35,11 @@ Array = NDArray[np.float64]
 SERIES = {"small": (20_000,), "full": (100_000, 1_000_000)}
 SHARD = 20_000  # series
 KIB = 1 if sys.platform == "darwin" else 1024  # bytes of a unit of ru_maxrss
+WARM_UP = 200  # series
 SEED = 41
 RESOURCES = ("capital", "volume", "units")
 FIELDS = {"location": 300, "supplier": 150, "category": 49}  # with "all" 500 scopes
+FEW = {"location": 3, "supplier": 2, "category": 2}  # of the warm-up
 HOW = (
     "Every limit has between 0.5 and 1.2 times what its series would order without limits, so some bind and some do "
     "not. `gap` is how much dearer the orders can be at most than the best sharing of the limits: cost less dual "
@@ -56,7 +58,12 @@ def measure_limits(
     say: Callable[[str], None] = print,
 ) -> Report:
     """Share out the limits of catalogues of several sizes."""
-    rows = []
+    say("warm-up: compiles what is not compiled yet")
+    begun = time.perf_counter()
+    tiny = [_shard(0, WARM_UP, FEW)]
+    allocate(cast(Responder, Together([ShardOrders(*tiny[0], given := _limits(tiny, FEW))], map)), given)
+    warm = once(time.perf_counter() - begun)
+    rows = [Row("warm-up", OURS, f"{WARM_UP:,} series", WARM_UP, "series", warm)]
     for series in sizes:
         say(f"{series:,} series: order problems")
         problems = [_shard(first, min(SHARD, series - first), fields or FIELDS) for first in range(0, series, SHARD)]

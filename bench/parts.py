@@ -32,7 +32,7 @@ class Shapes:
 
 
 SIZES = {
-    "small": Shapes(((1_000, 180), (1_000, 730), (4_000, DAYS)), ((2_000, DAYS), (6_000, DAYS))),
+    "small": Shapes(((1_000, 180), (1_000, 730), (4_000, DAYS)), ((2_500, DAYS),)),
     "full": Shapes(((10_000, 180), (10_000, 730), (100_000, DAYS)), ((5_000, DAYS), (50_000, DAYS), (200_000, DAYS))),
 }
 SHOWN = ("core s", "planned core s", "core off", "planned s", "off", "peak GiB", "memory off", "disk off")
@@ -53,18 +53,18 @@ def measure_parts(
         If a refresh fails, or this system does not tell what a run used.
     """
     say("warm-up: compiles what is not compiled yet")
-    _run(work, 50, 30, model, machine)
-    rows, parts = [], []
+    warm = _run(work, 50, 30, model, machine)
+    rows, parts = [_row("warm-up", warm, machine, model)], []
     for series, days in shapes.parts:
         say(f"{series:,} series × {days} days")
         part = _run(work, series, days, model, machine)
         parts.append(part)
-        rows.append(_row("part", part, machine))
+        rows.append(_row("part", part, machine, model))
     costs = fit_costs(parts)
     for series, days in shapes.checks:
         say(f"check: {series:,} series × {days} days")
         part = _run(work, series, days, model, machine)
-        rows.append(_row("check", part, machine, _held_against(costs, part, machine)))
+        rows.append(_row("check", part, machine, model, _held_against(costs, part, machine)))
     return Report("parts", machine, limits, tuple(rows), {"marketplace": SEED}, (READING,), shown=SHOWN)
 
 
@@ -131,10 +131,10 @@ def _held_against(costs: Costs, part: Part, machine: Machine) -> dict[str, float
     }
 
 
-def _row(task: str, part: Part, machine: Machine, more: Mapping[str, float] | None = None) -> Row:
+def _row(task: str, part: Part, machine: Machine, model: str, more: Mapping[str, float] | None = None) -> Row:
     size = f"{part['series']:,.0f} series × {part['days']:.0f} days"
     figures = {**part.figures, **(more or {})}
-    return Row(task, OURS, size, part["rows"], "rows", once(part["total s"]), machine.threads, figures)
+    return Row(task, f"{OURS} {model}", size, part["rows"], "rows", once(part["total s"]), machine.threads, figures)
 
 
 def _bytes(folder: Path) -> int:

@@ -48,6 +48,9 @@ class Costs:
     bytes_per_row: float  # of sales and of their shards
     bytes_per_series: float  # of a run's folder
     cores: int  # of the machine that was measured
+    most_series: float  # of a measured run
+    most_rows: float
+    most_shards: int  # fewer than cores: what shards do side by side could not show
 
     def core_seconds(self, name: str, series: float, rows: float) -> float:
         """Core seconds of a phase or stage."""
@@ -67,6 +70,7 @@ class Ask:
     gpus: int = 0  # in all; 0: the model that was measured, on the cores
     gpu: str = ""
     gpu_series_per_second: float = 0.0  # of one GPU
+    gpu_rate_from: str = "given, not measured"  # where that rate comes from
     price: float | None = None  # an hour: of a GPU, or of a machine where there is none
 
 
@@ -119,6 +123,9 @@ def fit_costs(parts: Sequence[Part]) -> Costs:
         bytes_per_row=(largest["sales MB"] + largest["cache MB"]) * 1e6 / largest["rows"],
         bytes_per_series=largest["run MB"] * 1e6 / largest["series"],
         cores=cores,
+        most_series=max(part["series"] for part in parts),
+        most_rows=largest["rows"],
+        most_shards=int(largest["shards"]),
     )
 
 
@@ -158,20 +165,42 @@ def _assumed(costs: Costs, ask: Ask, rows: float, workers: int) -> list[str]:
         f"Splitting, limits and report are led by one machine of {ask.cores} cores; more cores do not help {serial} of "
         "their work, reckoned from what they kept busy where they were measured."
     )
+    reach = (
+        f"A series and a row cost what they did in runs of up to {costs.most_series:,.0f} series and "
+        f"{costs.most_rows:,.0f} rows; this has {_times(ask.series / costs.most_series)} as many series and "
+        f"{_times(rows / costs.most_rows)} as many rows."
+    )
     words = [
         f"{rows:,.0f} rows of sales: {dense}.",
         f"A core is as fast as one of the machine that was measured, which had {costs.cores}; the disk keeps up.",
         f"Shards keep {costs.busy:.0%} of the time of {workers:,} cores, as measured; no shard waits for another.",
+        reach,
         led,
         "A first night: every row is new. Later nights split the new rows alone where each night has its own file.",
         f"Two shards at most are held in memory for each core of the machine that leads; {costs.start:.1f} s to start.",
     ]
+    if costs.most_shards < costs.cores:
+        words.append(
+            f"The largest measured run had fewer shards ({costs.most_shards}) than cores ({costs.cores}), so sharing "
+            "out limits, which goes by shards, could not use them all: measure `bench parts --size full`."
+        )
     if ask.gpus:
         words.append(
             f"The {ask.gpus} GPUs forecast {ask.gpu_series_per_second:,.0f} series/s each, while the cores' stages "
-            "wait: overlap would only make it faster."
+            f"wait: overlap would only make it faster. That rate was {ask.gpu_rate_from}."
         )
     return words
+
+
+def _times(ratio: float) -> str:
+    """Say how much of something there is.
+
+    Examples
+    --------
+    >>> _times(1000.0), _times(0.5)
+    ('1,000 times', '0.5 times')
+    """
+    return f"{ratio:,.0f} times" if ratio >= 10 else f"{ratio:.2g} times"
 
 
 def _in_flight(rows: float, cores: int) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,14 @@ from rich.table import Table
 from fullshelf.bench.machine import this_machine
 from fullshelf.bench.plan import Ask, Costs, Plan, fit_costs, parts_of
 from fullshelf.bench.result import OURS
+from fullshelf.bench.result_file import read_results
 from fullshelf.bench.results_folder import Kept, read_kept
 
+NOT_MEASURED = "rate of a GPU, NOT MEASURED"
 
-def costs_from(kept: Sequence[Kept], file: Path | None) -> tuple[Costs, str]:
-    """Return the costs and where they were measured: in `file`, on this machine, or on the first that there is.
+
+def costs_from(kept: Sequence[Kept], file: Path | None) -> tuple[Costs, dict[str, str]]:
+    """Return the costs and where they come from: from `file`, this machine's, or those of the first that there is.
 
     Raises
     ------
@@ -27,45 +30,91 @@ def costs_from(kept: Sequence[Kept], file: Path | None) -> tuple[Costs, str]:
         If nothing was measured.
     """
     if file is not None:
-        found = [Kept(file.stem, json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines() if line]
+        found = [Kept(file.stem, one) for one in read_results(file) if one["benchmark"] == "parts"]
     else:
         found = [result for result in kept if result.name == "parts"]
     if not found:
         raise ValueError(
-            "no parts were measured: call `fullshelf bench all --only parts --size full --json-folder bench/results`, "
-            "or name a result of `fullshelf bench parts --json FILE` by --parts FILE"
+            f"{file or 'the kept results'}: no parts were measured: call `fullshelf bench all --only parts --size full "
+            "--json-folder bench/results`, or name a result of `fullshelf bench parts --json FILE` by --parts FILE"
         )
     ours = [result for result in found if result.machine == this_machine().slug]
     chosen = (ours or found)[0]
-    return fit_costs(parts_of(chosen.rows)), chosen.caption()
+    return fit_costs(parts_of(chosen.rows)), sources_of(chosen)
 
 
-def gpu_rate(kept: Sequence[Kept], gpu: str, history: int) -> tuple[float, str]:
-    """Return series per second of one GPU at the smallest measured context that holds the history, and where from.
+def sources_of(parts: Kept) -> dict[str, str]:
+    """Say where parts were measured, by which model, and how far plans made from them were off measured runs."""
+    model = str(parts.rows[0]["who"]).removeprefix(OURS).strip() or "auto"
+    found = {"parts measured on": f"{parts.caption()}; model {model}"}
+    checks = [row["figures"] for row in parts.rows if row["task"] == "check"]
+    if checks:
+        off = {
+            name: ", ".join(f"{check[figure]:+.0%}" for check in checks)
+            for name, figure in {"seconds": "off", "core seconds": "core off", "memory": "memory off"}.items()
+        }
+        told = "; ".join(f"{name} {values}" for name, values in off.items())
+        found["held against runs of other sizes"] = f"{told} (planned over measured, less 1)"
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Series per second of one GPU, and where the figure comes from."""
+
+    series_per_second: float
+    source: str
+    measured: bool
+
+
+def gpu_rate(kept: Sequence[Kept], gpu: str, history: int) -> Rate:
+    """Return the rate of one GPU at the smallest measured context that holds the history.
+
+    Where no such GPU was measured it is taken to be as fast as all cores of a machine on which DemandLM was: a floor.
 
     Raises
     ------
     ValueError
-        If no such GPU was measured.
+        If DemandLM was not measured at all.
     """
-    found = [
-        (int(row["task"].split()[-1]), row["per_second"], result)
-        for result in kept
-        if result.name == "inference" and gpu.lower() in result.content["machine"].get("accelerator", "").lower()
-        for row in result.rows
-        if row["who"] == OURS and row["per_second"]
-    ]
-    if not found:
+    inference = [result for result in kept if result.name == "inference" and any(map(_ours, result.rows))]
+    ours = [result for result in inference if _accelerator(result) and gpu.lower() in _accelerator(result).lower()]
+    if rates := [_rate_at(result, history) for result in ours]:
+        context, rate, result = max(rates, key=lambda found: found[1])
+        measured = str(result.content["machine"]["measured"])[:10]
+        return Rate(rate, f"measured at context {context} on {_accelerator(result)}, {measured}", measured=True)
+    if not (on_cores := [_rate_at(result, history) for result in inference if not _accelerator(result)]):
         raise ValueError(
-            f"no DemandLM was measured on a GPU called {gpu!r}: call `fullshelf bench all --only inference --size full "
-            "--json-folder bench/results` there, or give --series-per-second of one GPU"
+            f"no DemandLM was measured on a GPU called {gpu!r}, nor on cores: call `fullshelf bench all --only "
+            "inference --size full --json-folder bench/results` there, or give --series-per-second of one GPU"
         )
-    context = min((c for c, _, _ in found if c >= history), default=max(c for c, _, _ in found))
-    rate, result = max(((rate, result) for c, rate, result in found if c == context), key=lambda pair: pair[0])
-    return (
-        rate,
-        f"context {context}, {result.content['machine']['accelerator']}, {result.content['machine']['measured']}",
+    context, rate, result = max(on_cores, key=lambda found: found[1])
+    cores = int(result.content["machine"]["cores"])
+    source = (
+        f"assumed: no GPU called {gpu!r} was measured, so each is taken to be as fast as the {cores} cores of "
+        f"{result.content['machine']['cpu']}, {rate:,.0f} series/s of each at context {context}. That is a floor and "
+        "no estimate; `bench inference` on that GPU, or --series-per-second, replaces it"
     )
+    return Rate(rate * cores, source, measured=False)
+
+
+def _accelerator(result: Kept) -> str:
+    return str(result.content["machine"].get("accelerator", ""))
+
+
+def _ours(row: Mapping[str, Any]) -> bool:
+    return bool(row["who"] == OURS and row["per_second"])
+
+
+def _rate_at(result: Kept, history: int) -> tuple[int, float, Kept]:
+    """Return the context, and the best series per second at it."""
+    rates: dict[int, float] = {}
+    for row in result.rows:
+        if _ours(row):
+            context = int(row["task"].split()[-1])
+            rates[context] = max(rates.get(context, 0.0), row["per_second"])
+    context = min((c for c in rates if c >= history), default=max(rates))
+    return context, rates[context], result
 
 
 def show_plan(console: Console, ask: Ask, plan: Plan, sources: Mapping[str, str]) -> None:
@@ -95,7 +144,8 @@ def show_plan(console: Console, ask: Ask, plan: Plan, sources: Mapping[str, str]
         highlight=False,
     )
     for name, source in sources.items():
-        console.print(f"{name}: {source}", soft_wrap=True, highlight=False)
+        style = "yellow" if name == NOT_MEASURED else None
+        console.print(f"{name}: {source}", soft_wrap=True, highlight=False, markup=False, style=style)
     console.print("Assumed:", *plan.assumed, sep="\n- ", soft_wrap=True, highlight=False)
     answer: dict[str, Any] = {"hours": plan.hours, **asdict(plan), "ask": asdict(ask), "sources": dict(sources)}
     console.print(json.dumps({"benchmark": "plan", **answer}), soft_wrap=True, markup=False, highlight=False)
@@ -123,10 +173,11 @@ def plan_for(ask: Ask, parts: Path | None, results: Path) -> tuple[Ask, Costs, d
         If it was not measured.
     """
     kept = read_kept(results)
-    costs, source = costs_from(kept, parts)
-    sources = {"parts measured on": source}
+    costs, sources = costs_from(kept, parts)
     if ask.gpus and not ask.gpu_series_per_second:
-        rate, source = gpu_rate(kept, ask.gpu, ask.history)
-        ask = replace(ask, gpu_series_per_second=rate)
-        sources["model measured at"] = source
+        rate = gpu_rate(kept, ask.gpu, ask.history)
+        ask = replace(ask, gpu_series_per_second=rate.series_per_second, gpu_rate_from=rate.source)
+        sources["rate of a GPU" if rate.measured else NOT_MEASURED] = rate.source
+    elif ask.gpus:
+        sources[NOT_MEASURED] = "given by --series-per-second"
     return ask, costs, sources

@@ -25,7 +25,7 @@ from fullshelf.bench.timing import once
 from fullshelf.engine.calendar import Period
 from fullshelf.engine.simulate import Marketplace, simulate_marketplace
 
-SERIES = {"small": 10_000, "full": 200_000}
+SERIES = {"small": 6_000, "full": 200_000}
 PERIODS = 365
 SEED = 11
 WALL = (

@@ -34,7 +34,8 @@ PER_SHARD = 2_000  # series of a shard at the full size
 WORKERS = 2
 EMPTY = 10_000  # shards that do nothing
 REPEATS = 5  # of what takes seconds; the first starts actors
-SIMULATED, ACTORS = 100_000, 1_000
+SIMULATED = {"small": 20_000, "full": 100_000}  # shards of the scheduler alone
+ACTORS = 1_000
 ALONE = 60.0  # seconds of a shard, so long that each goes alone
 SEED = 13
 
@@ -48,7 +49,13 @@ READING = (
 
 
 def measure_scaling(
-    machine: Machine, limits: Limits, work: Path, series: int, *, say: Callable[[str], None] = print
+    machine: Machine,
+    limits: Limits,
+    work: Path,
+    series: int,
+    *,
+    simulated: int = SIMULATED["full"],
+    say: Callable[[str], None] = print,
 ) -> Report:
     """Measure under `work` and compare the two executors' tables on the way.
 
@@ -57,7 +64,7 @@ def measure_scaling(
     RuntimeError
         If the two executors' outputs differ.
     """
-    rows = [_scheduler(say)]
+    rows = [_scheduler(simulated, say)]
     shards = max(64, series // PER_SHARD)
     say(f"simulating {series:,} series × {PERIODS} days")
     market = simulate_marketplace(series, PERIODS, work / "market", seed=SEED, overwrite=True)
@@ -182,24 +189,24 @@ def _empty(say: Callable[[str], None]) -> Row:
     return Row("driver", OURS, f"{EMPTY:,} empty shards, {WORKERS} actors", EMPTY, "shards", timing, figures=figures)
 
 
-def _scheduler(say: Callable[[str], None]) -> Row:
-    """Let the scheduler alone give a hundred thousand shards to a thousand actors."""
+def _scheduler(shards: int, say: Callable[[str], None]) -> Row:
+    """Let the scheduler alone give so many shards to a thousand actors."""
     from fullshelf.cluster.scheduler import Assign, Scheduler
 
     say("the scheduler alone")
 
     def simulate() -> Iterator[float]:
-        scheduler, hands = Scheduler(range(SIMULATED)), list[tuple[int, tuple[int, ...]]]()
+        scheduler, hands = Scheduler(range(shards)), list[tuple[int, tuple[int, ...]]]()
         begun = time.perf_counter()
         for actor in range(ACTORS):
             hands += [(a.actor, a.shards) for a in scheduler.joined(actor, 0.0) if isinstance(a, Assign)]
-        for done, (actor, shards) in enumerate(hands):
-            found = scheduler.answered(actor, dict.fromkeys(shards), ALONE, float(done))
+        for done, (actor, given) in enumerate(hands):
+            found = scheduler.answered(actor, dict.fromkeys(given), ALONE, float(done))
             hands += [(a.actor, a.shards) for a in found if isinstance(a, Assign)]
         if not scheduler.finished:
             raise RuntimeError("the scheduler left shards undone")
         yield time.perf_counter() - begun
 
     seconds = [s for _ in range(REPEATS) for s in simulate()]
-    size = f"{SIMULATED:,} shards, {ACTORS:,} simulated actors"
-    return Row("scheduler", OURS, size, SIMULATED, "shards", Timing(seconds[0], tuple(seconds[1:])))
+    size = f"{shards:,} shards, {ACTORS:,} simulated actors"
+    return Row("scheduler", OURS, size, shards, "shards", Timing(seconds[0], tuple(seconds[1:])))

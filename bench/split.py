@@ -18,7 +18,7 @@ from fullshelf.bench.timing import Timing, once
 from fullshelf.engine.calendar import Period
 from fullshelf.engine.simulate import simulate_marketplace
 
-SERIES = {"small": 20_000, "full": 200_000}
+SERIES = {"small": 10_000, "full": 200_000}
 PERIODS = 365
 SEED = 11
 READING = (

@@ -110,6 +110,7 @@ SECTIONS = {
                 "size": "size", "limits": "limits", "binding": "binding", "seconds": "median", "CPU s": "CPU s",
                 "gap": "gap", "fullest": "worst use", "questions": "questions", "peak GiB": "peak GiB",
             },
+            keep=lambda row, rows: row["task"] == "limits",
         ),
         Section("scaling", "scaling"),
         Section("faults", "faults"),

@@ -9,7 +9,8 @@ def test_a_small_catalogue_is_shared_out_and_its_gap_told():
     report = measure_limits(
         this_machine(), Limits(1.0, 0.0, 0.0), (600,), fields={"location": 4, "category": 2}, say=said.append
     )
-    (row,) = report.rows
+    warm, row = report.rows
+    assert warm.task == "warm-up"  # it compiles, apart
     assert row.work == 600
     assert row.figures["limits"] == 3 * 7
     assert 0 < row.figures["binding"] < 21

@@ -26,7 +26,7 @@ CORE = {  # of a run, a series, a row
 def part(series: int, days: int, cores: int = 2) -> Part:
     """Make up a run on a machine whose costs are CORE: split on all cores, limits on all, the report on one."""
     rows = 0.4 * series * days
-    found = {"series": series, "days": days, "rows": rows, "cores": cores}
+    found = {"series": series, "days": days, "rows": rows, "cores": cores, "shards": 6}
     core = {name: fixed + a * series + b * rows for name, (fixed, a, b) in CORE.items()}
     found |= {f"{name} core s": seconds for name, seconds in core.items()}
     found["shards core s"] = sum(core[stage] for stage in STAGES)
@@ -119,14 +119,26 @@ def kept(folder: Path, name: str, rows: list, **machine: str) -> Path:
     return folder
 
 
+def keep_parts(folder: Path) -> None:
+    row = {"who": "fullshelf auto", "size": "x", "cores": 2, "median_seconds": 1.0, "spread": 0.0, "calls": 1}
+    rows = [row | {"task": "part", "figures": dict(p.figures)} for p in PARTS]
+    for off, core, memory in ((0.05, 0.08, -0.01), (-0.03, -0.04, -0.05)):
+        rows.append(row | {"task": "check", "figures": {"off": off, "core off": core, "memory off": memory}})
+    kept(folder, "parts", rows)
+
+
+def rates(by_context: dict[int, float]) -> list[dict]:
+    """Return rows of DemandLM on one core, or on one GPU."""
+    return [{"task": f"context {c}", "who": "fullshelf", "per_second": rate} for c, rate in by_context.items()]
+
+
 def said(folder: Path, *words: str):
     return CliRunner().invoke(app, ["plan", "--series", "100e6", "--history", "730", "--results", str(folder), *words])
 
 
 def test_the_command_answers_with_hours_cost_memory_disk_shards_and_what_it_assumed(tmp_path: Path):
-    kept(tmp_path, "parts", [{"task": "part", "figures": dict(p.figures)} for p in PARTS])
-    rows = [{"task": f"context {c}", "who": "fullshelf", "per_second": rate} for c, rate in ((512, 9e3), (2048, 4e3))]
-    kept(tmp_path, "inference", rows, accelerator="NVIDIA H200")
+    keep_parts(tmp_path)
+    kept(tmp_path, "inference", rates({512: 9e3, 2048: 4e3}), accelerator="NVIDIA H200")
     result = said(tmp_path, "--gpus", "8", "--gpu", "h200", "--price", "4")
     assert result.exit_code == 0, result.output
     answer = json.loads(result.output.strip().splitlines()[-1])
@@ -142,11 +154,54 @@ def test_what_was_not_measured_is_refused_with_what_to_call(tmp_path: Path):
     result = said(tmp_path)
     assert result.exit_code == 2
     assert "no parts were measured" in result.output
-    kept(tmp_path, "parts", [{"task": "part", "figures": dict(p.figures)} for p in PARTS])
+    keep_parts(tmp_path)
     result = said(tmp_path, "--gpus", "1", "--gpu", "H200")
     assert result.exit_code == 2
     assert "series-per-second" in result.output
-    assert said(tmp_path, "--gpus", "1", "--gpu", "H200", "--series-per-second", "5000").exit_code == 0
+    result = said(tmp_path, "--gpus", "1", "--gpu", "H200", "--series-per-second", "5000")
+    assert result.exit_code == 0
+    assert "rate of a GPU, NOT MEASURED: given by --series-per-second" in result.output
+    assert "That rate was given, not measured." in result.output
+
+
+def test_a_gpu_that_was_never_measured_is_taken_for_no_faster_than_measured_cores_and_that_is_said(tmp_path: Path):
+    keep_parts(tmp_path)
+    kept(tmp_path, "inference", rates({512: 700.0, 2048: 400.0}))
+    result = said(tmp_path, "--gpus", "8", "--gpu", "H200")
+    assert result.exit_code == 0
+    answer = json.loads(result.output.strip().splitlines()[-1])
+    assert answer["ask"]["gpu_series_per_second"] == 800.0  # two cores at the context that holds 730 days
+    assert "rate of a GPU, NOT MEASURED: assumed: no GPU called 'H200' was measured" in result.output
+    assert any("a floor and no estimate" in sentence for sentence in answer["assumed"])
+    assert answer["sources"]["rate of a GPU, NOT MEASURED"].startswith("assumed")
+
+
+def test_a_plan_tells_its_model_how_far_it_was_off_and_how_far_it_reaches_beyond_what_was_measured(tmp_path: Path):
+    keep_parts(tmp_path)
+    text = said(tmp_path, "--cores", "64").output
+    assert "parts measured on: chip, 2 cores, 2026-11-22, commit 01234567; model auto" in text
+    assert "held against runs of other sizes: seconds +5%, -3%; core seconds +8%, -4%; memory -1%, -5%" in text
+    assert "runs of up to 40,000 series and 5,840,000 rows" in text
+    assert "2,500 times as many series" in text
+
+
+def test_runs_of_fewer_shards_than_cores_are_told_as_too_small():
+    small = [Part({**found.figures, "shards": 1}) for found in PARTS]
+    for parts, told in ((PARTS, False), (small, True)):
+        assumed = make_plan(fit_costs(parts), Ask(20_000, 365, cores=2)).assumed
+        assert any("had fewer shards (1) than cores (2)" in sentence for sentence in assumed) == told
+
+
+def test_parts_may_come_from_a_suite_and_a_damaged_file_says_so(tmp_path: Path):
+    keep_parts(tmp_path)
+    parts = json.loads((tmp_path / "m" / "parts-full.json").read_text())
+    suite = tmp_path / "suite.json"
+    suite.write_text(json.dumps({"benchmark": "all", "runs": [], "results": [parts | {"limits": {}}]}))
+    assert said(tmp_path / "none", "--parts", str(suite)).exit_code == 0
+    suite.write_text('{"benchmark": "all", "resu')
+    result = said(tmp_path / "none", "--parts", str(suite))
+    assert result.exit_code == 2
+    assert "damaged or cut off" in " ".join(result.output.replace("│", " ").split())
 
 
 def test_every_phase_that_one_machine_leads_has_its_serial_share():

@@ -3,6 +3,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from fullshelf.bench import suite
@@ -94,6 +95,14 @@ def test_the_command_line_knows_every_benchmark_of_the_suite():
     there = {command.name or command.callback.__name__ for command in app.registered_commands}
     assert set(suite.NAMES) <= there
     assert {"all", "compare", "plan", "tables"} <= there
+
+
+def test_every_benchmark_of_the_suite_takes_a_size_and_a_file_for_its_json():
+    commands = typer.main.get_command(app).commands
+    for name in suite.NAMES:
+        options = {option for parameter in commands[name].params for option in parameter.opts}
+        assert {"--size", "--json"} <= options, name
+    assert "--json" in {option for parameter in commands["all"].params for option in parameter.opts}
 
 
 def test_every_result_names_its_size_machine_commit_threads_and_seeds(tmp_path: Path):
