@@ -72,7 +72,7 @@ def bars(title: str, given: Sequence[Bar], *, log: bool = False, goal: float | N
         return ""
     groups = [(name, list(found)) for name, found in groupby(given, key=lambda bar: bar.group)]
     left, line, y = 260.0, 20.0, 44.0
-    high = max(bar.value for bar in given)
+    high = max(*(bar.value for bar in given), 0.0 if log or goal is None else goal)
     low = min(bar.value for bar in given) / 2 if log else 0.0
     x = fig.Scale(math.log10(low) if log else 0.0, math.log10(high) if log else high, left, WIDTH - 120)
     shapes = [fig.text(0, 16, title, css="head")]
@@ -88,7 +88,7 @@ def bars(title: str, given: Sequence[Bar], *, log: bool = False, goal: float | N
                 fig.text(end + 6, y - 1, bar.label),
             ]
         y += 28
-    if goal is not None and not log and goal <= high:
+    if goal is not None and not log:
         shapes.append(fig.segment(x(goal), 28, x(goal), y - 24, "goal"))
     return _svg(y, title, shapes)
 
@@ -219,7 +219,7 @@ def _roofline(results: Mapping[str, Kept]) -> str:
             if ours:
                 share = _largest(ours)["figures"][figure]
                 given.append(Bar(f"{OURS}, of {ceiling}", task, share, f"{share:.1%}"))
-    return bars("Share of what the machine allows", given, goal=1.0)
+    return bars("Share of what the machine allows; the dashed line is all of it", given, goal=1.0)
 
 
 PICTURES = (

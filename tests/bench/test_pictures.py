@@ -119,6 +119,7 @@ def test_kernels_are_shown_at_their_largest_size_not_where_the_cache_flatters_th
     assert "100 MSKUs/s" in drawn["kernels"]
     assert "9 GSKUs/s" not in drawn["kernels"]
     assert "40.0%" in drawn["roofline"]
+    assert 'class="goal"' in drawn["roofline"]  # the ceiling stands there though nothing reaches it
     assert "90.0%" not in drawn["roofline"]
 
 
