@@ -14,94 +14,56 @@ import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil
 import yaml
 
+from fullshelf.bench.fault_plan import (
+    FULL_DISK,
+    OF_STORE,
+    ROUNDS,
+    faults_of,
+    moments_of,
+    store_faults_of,
+    struck_text,
+)
 from fullshelf.bench.faulty_store import FaultyStore, faulty_store
 from fullshelf.bench.machine import Limits, Machine
-from fullshelf.bench.ray_nodes import NODE, actor_processes, nodes
+from fullshelf.bench.ray_nodes import actor_processes, add_node, nodes
 from fullshelf.bench.result import OURS, Report, Row
 from fullshelf.bench.timing import once
 from fullshelf.engine.simulate import simulate_marketplace
 from fullshelf.engine.storage import Remote
 
 SEED = 5
-NODES = 4
+NODES = {"small": 2, "full": 4}
 SERIES, PERIODS, SHARDS = 1200, 200, 48
-KINDS = ("kill an actor", "freeze an actor", "tear out a node", "kill the driver", "damage a cached shard")
-FULL_DISK = "fill the disk"
-ANY_TIME = frozenset({"kill an actor", "freeze an actor", "tear out a node", "kill the driver"})
-STORE_KINDS = ("let the store fail", "freeze the store", "let the store refuse", "kill an actor", "kill the driver")
 BUCKET = "campaign"
-ROUNDS = {"small": 1, "full": 9}
-STORE_ROUNDS = {"small": 1, "full": 3}
-START = 8.0  # seconds within which a call loads its libraries, reads its tables and begins to split
-OUTAGE = (1.0, 10.0)  # seconds, from and to, that a store fails or stands still
-IN_A_ROUND = 6
+OUTAGE = {"small": (1.0, 3.0), "full": (1.0, 10.0)}  # seconds, from and to, that a store fails or stands still
 CALLS = 30  # of one round, before it counts as one that does not end
 PATIENCE = 600.0  # seconds for one call
 TABLES = ("forecasts", "lead_time_demand", "orders", "rejects")
 
 READING = (
-    "A fault counts when it was done to a run at work. Freezing is SIGSTOP; a node's processes are killed, and another "
-    "node joins; a damaged shard has its last 64 bytes overwritten. The store is moto's S3 server; for 1 to 10 s it "
-    "answers 503 to everything, or stands still, or it answers 403 until the run has ended. Rounds without limits "
+    "A fault counts when it was done to a run at work: a process that still lived, a store that turned a request away "
+    "or outlasted its standstill, a disk that a message called full. One that finds nothing to strike before its round "
+    "is over waits for the next round. Freezing is SIGSTOP; a node's processes are killed, and another node joins; a "
+    "damaged shard has its last 64 bytes overwritten. The store is moto's S3 server; for some seconds it answers 503 "
+    "to everything, or stands still, or it answers 403 until the run has ended. Rounds without limits "
     "split their sales on the cluster. In each round the first fault that needs no shard, and half of the others, "
     "strike in the first 8 s of a call, or when there is an actor to strike. seconds are those of all calls of a round."
 )
-
-
-def faults_of(seed: int, rounds: int, disk: bool) -> list[list[str]]:
-    """Return the faults of each round: every kind as often as any other, in an order that the seed decides.
-
-    Examples
-    --------
-    >>> [len(faults) for faults in faults_of(5, 2, disk=True)]
-    [6, 6]
-    """
-    dice, kinds = random.Random(seed), [*KINDS, *([FULL_DISK] if disk else [])]
-    drawn: list[str] = []
-    while len(drawn) < rounds * IN_A_ROUND:
-        drawn += dice.sample(kinds, len(kinds))
-    cut = [drawn[at : at + IN_A_ROUND] for at in range(0, rounds * IN_A_ROUND, IN_A_ROUND)]
-    return [sorted(faults, key=lambda kind: kind != FULL_DISK) for faults in cut]  # the disk is small from the start
-
-
-def store_faults_of(seed: int, rounds: int) -> list[list[str]]:
-    """Return the faults of each round in an object store: every kind once, in an order that the seed decides.
-
-    Examples
-    --------
-    >>> [sorted(faults) == sorted(STORE_KINDS) for faults in store_faults_of(5, 2)]
-    [True, True]
-    """
-    dice = random.Random(seed + 1)
-    return [dice.sample(STORE_KINDS, len(STORE_KINDS)) for _ in range(rounds)]
-
-
-def moments_of(faults: Sequence[str], dice: random.Random) -> list[float | None]:
-    """Return when each fault strikes: seconds after the begin of a call, None: when a first shard is done.
-
-    Examples
-    --------
-    >>> moments_of(["damage a cached shard", "kill the driver"], random.Random(1))
-    [None, 1.0749139528992098]
-    """
-    moments: list[float | None] = []
-    for kind in faults:
-        early = kind in ANY_TIME and (not any(moments) or dice.random() < 0.5)
-        moments.append(dice.uniform(0.0, START) if early else None)
-    return moments
 
 
 def measure_faults(
@@ -124,18 +86,22 @@ def measure_faults(
             raise RuntimeError(f"the peaceful run failed with exit code {code}: {text}")
         expected[limited] = run.tables()
     campaign = [(faults, False) for faults in faults_of(seed, ROUNDS[size], os.getuid() == 0)]
-    campaign += [(faults, True) for faults in store_faults_of(seed, STORE_ROUNDS[size])]
-    rows, done, early = list[Row](), Counter[str](), 0
+    campaign += [(faults, True) for faults in store_faults_of(seed, size)]
+    planned = Counter(kind for faults, _ in campaign for kind in faults)
+    rows, done, early = list[Row](), Counter[str](), 0.0
+    waiting: dict[bool, list[str]] = {False: [], True: []}  # faults that found nothing to strike yet
     with faulty_store(work / "store", BUCKET) as store:
         os.environ.update(store.environment)  # before the nodes begin, which hand it on to their actors
-        with nodes(NODES) as cluster:
+        with nodes(NODES[size]) as cluster:
             for number, (faults, stored) in enumerate(campaign):
-                limited = number % 2 == 0
+                limited, faults = number % 2 == 0, [*faults, *waiting[stored]]
                 kind = _StoreRound if stored else _Round
                 run = kind(market.folder, work / f"round-{number}", limited)
                 say(f"round {number + 1} of {len(campaign)}: {', '.join(faults)}")
                 begun = time.perf_counter()
-                felt = _under_fire(run, cluster, store, faults, random.Random(seed * 1000 + number), say)
+                dice = random.Random(seed * 1000 + number)
+                felt, left = _under_fire(run, cluster, store, faults, OUTAGE[size], dice, say)
+                waiting[stored] = [kind for kind in left if kind != FULL_DISK]  # one disk a round is enough
                 seconds = time.perf_counter() - begun
                 if run.tables() != expected[limited]:
                     raise RuntimeError(f"round {number + 1}: the tables of {run.runs} differ from the peaceful run's")
@@ -144,15 +110,22 @@ def measure_faults(
                 early += (before := sum(hit.early for hit in felt))
                 note = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items()))
                 note += f"; {before} before a shard was done" if before else ""
+                note += f"; found nothing to strike: {', '.join(left)}" if left else ""
                 what = ("with limits" if limited else "without limits") + (", in a store" if stored else "")
                 size_words = f"{SERIES:,} series, {SHARDS} shards, {what}"
                 rows.append(
-                    Row(f"round {number + 1}", OURS, size_words, SHARDS, "shards", once(seconds), NODES, {}, note)
+                    Row(f"round {number + 1}", OURS, size_words, SHARDS, "shards", once(seconds), NODES[size], {}, note)
                 )
                 run.remove()
-    figures = {"faults": float(done.total()), "before a shard was done": float(early)}
-    figures["rounds with the same bytes"] = float(len(rows))
-    return Report("faults", machine, limits, tuple(rows), {"faults": seed}, (READING,), figures | dict(done))
+    missed = planned - done
+    figures = {
+        "faults": float(done.total()),
+        "planned": float(planned.total()),
+        "before a shard was done": float(early),
+    }
+    figures |= {"found nothing to strike": float(missed.total()), "rounds with the same bytes": float(len(rows))}
+    sentences = (READING, struck_text(planned, done))
+    return Report("faults", machine, limits, tuple(rows), {"faults": seed}, sentences, figures | dict(done))
 
 
 class _Round:
@@ -247,10 +220,11 @@ def _under_fire(
     cluster: Any,
     store: FaultyStore,
     faults: list[str],
+    outage: tuple[float, float],
     dice: random.Random,
     say: Callable[[str], None],
-) -> list[_Hit]:
-    """Call the refresh until it is complete, with faults meanwhile; return those that hit it."""
+) -> tuple[list[_Hit], list[str]]:
+    """Call the refresh until it is complete, with faults meanwhile; return those that hit it, and the others' kinds."""
     todo, felt = list(zip(faults, moments_of(faults, dice), strict=True)), list[_Hit]()
     with _disk(run.output, small=FULL_DISK in faults) as grow:
         for _ in range(CALLS):
@@ -264,14 +238,16 @@ def _under_fire(
                 shards_done = bool(run.records())
                 if kind == FULL_DISK or not (shards_done if moment is None else time.monotonic() - begun > moment):
                     continue
-                hit = _strike_store(kind, store, process, dice)
-                hit_store |= hit
-                if hit or _strike(kind, run, cluster, process, dice):
+                if kind in OF_STORE:
+                    hit_store |= (hit := _strike_store(kind, store, process, dice.uniform(*outage)))
+                else:
+                    hit = _strike(kind, run, cluster, process, dice)
+                if hit:
                     felt.append(_Hit(kind, not shards_done))
                     todo.pop(0)
             text = process.communicate()[1]
             if process.returncode == 0:
-                return felt
+                return felt, [kind for kind, _ in todo]
             if "disk is full" in text:
                 grow()
                 felt.append(_Hit(FULL_DISK, not run.records()))
@@ -284,31 +260,30 @@ def _under_fire(
     raise RuntimeError(f"{run.configuration}: not complete after {CALLS} calls")
 
 
-def _strike_store(kind: str, store: FaultyStore, driver: subprocess.Popen[str], dice: random.Random) -> bool:
-    """Let the store fail for a while, or as long as the driver lives, if that is the fault; return whether it was."""
+def _strike_store(kind: str, store: FaultyStore, driver: subprocess.Popen[str], seconds: float) -> bool:
+    """Let the store fail for some seconds, or as long as the driver lives; return whether the run can have felt it."""
     if kind == "freeze the store":
         store.freeze()
-        time.sleep(dice.uniform(*OUTAGE))
+        time.sleep(seconds)
         store.thaw()
-    elif kind == "let the store fail":
+        return driver.poll() is None
+    refused = store.refused()
+    if kind == "let the store fail":
         store.answer(503)
-        time.sleep(dice.uniform(*OUTAGE))
-        store.heal()
-    elif kind == "let the store refuse":
+        time.sleep(seconds)
+    else:
         store.answer(403)
         with suppress(subprocess.TimeoutExpired):
             driver.wait(PATIENCE)
-        store.heal()
-    else:
-        return False
-    return True
+    store.heal()
+    return store.refused() > refused
 
 
 def _strike(kind: str, run: _Round, cluster: Any, driver: subprocess.Popen[str], dice: random.Random) -> bool:
     """Do a fault, if there is something to do it to."""
     if kind == "kill the driver":
         driver.kill()
-        return True
+        return driver.wait() == -signal.SIGKILL  # else it had just ended
     if kind == "damage a cached shard":
         if not (files := run.open_shards()):
             return False
@@ -320,12 +295,15 @@ def _strike(kind: str, run: _Round, cluster: Any, driver: subprocess.Popen[str],
         if not actor_processes():
             return False
         cluster.remove_node(dice.choice(sorted(cluster.worker_nodes, key=lambda n: n.unique_id)), allow_graceful=False)
-        cluster.add_node(**NODE)
+        add_node(cluster)
         return True
     if not (actors := actor_processes()):
         return False
     actor = dice.choice(actors)
-    actor.kill() if kind == "kill an actor" else actor.suspend()
+    try:
+        actor.kill() if kind == "kill an actor" else actor.suspend()
+    except psutil.NoSuchProcess:  # it has just ended
+        return False
     return True
 
 

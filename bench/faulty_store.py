@@ -38,12 +38,16 @@ class FaultyStore:
     """A server at work, and what can be done to it."""
 
     def __init__(self, process: subprocess.Popen[bytes], port: int, mode: Path) -> None:
-        self._process, self._mode = process, mode
+        self._process, self._mode, self._refused = process, mode, _refused(mode)
         self.environment = store_environment(f"http://127.0.0.1:{port}")
 
     def answer(self, status: int) -> None:
         """Answer every request from now on with an error of this status, 403 or 503."""
         self._mode.write_text(str(status), encoding="utf-8")
+
+    def refused(self) -> int:
+        """Return how many requests were answered with an error so far."""
+        return self._refused.stat().st_size if self._refused.exists() else 0
 
     def heal(self) -> None:
         """Serve again."""
@@ -60,7 +64,7 @@ class FaultyStore:
 
 @contextmanager
 def faulty_store(folder: Path, bucket: str) -> Iterator[FaultyStore]:
-    """Start a server with an empty bucket; its two small files lie in `folder`.
+    """Start a server with an empty bucket; its small files lie in `folder`.
 
     Raises
     ------
@@ -86,6 +90,11 @@ def faulty_store(folder: Path, bucket: str) -> Iterator[FaultyStore]:
         process.communicate()
 
 
+def _refused(mode: Path) -> Path:
+    """Return the file that holds a byte for each request that was refused."""
+    return mode.with_name("refused")
+
+
 def _serve(bucket: str, port: Path, mode: Path) -> None:
     """Serve until the process is killed."""
     from moto.core.models import DEFAULT_ACCOUNT_ID
@@ -101,6 +110,8 @@ def _serve(bucket: str, port: Path, mode: Path) -> None:
         status = mode.read_text(encoding="utf-8")
         if status:
             word = WORDS[int(status)]
+            with _refused(mode).open("ab") as count:
+                count.write(b".")
             start(f"{status} {word}", [("Content-Type", "application/xml")])
             return [f"<Error><Code>{word}</Code><Message>as asked for</Message></Error>".encode()]
         answer: Iterable[bytes] = moto(environ, start)

@@ -37,7 +37,7 @@ def nodes(count: int) -> Iterator[Any]:
         cluster = _head(folder)
         try:
             for _ in range(count - 1):
-                _patiently(lambda: cluster.add_node(**NODE), lambda: None)
+                add_node(cluster)
             yield cluster
         finally:
             ray.shutdown()  # where this process has connected to it
@@ -45,6 +45,11 @@ def nodes(count: int) -> Iterator[Any]:
     finally:
         _end_processes(folder)  # of a head that never got ready
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def add_node(cluster: Any) -> None:
+    """Let another node join."""
+    _patiently(lambda: cluster.add_node(**NODE), lambda: None)
 
 
 def _head(folder: Path) -> Any:
