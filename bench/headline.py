@@ -26,8 +26,9 @@ MODEL = "forecast"  # the stage that is the model: from a panel's arrays to quan
 GOAL = 0.2  # of the engine's share
 ALL, WARM_UP = "Parquet to orders", "warm-up"
 READING = (
-    f"Seconds are those from the shell, from starting the process to its end. `engine share` is the share of all core "
-    f"seconds, starting and imports included, that the stage `{MODEL}` did not use; `of wall` the same of wall time, "
+    "Seconds are those from the shell, from starting the process to its end. `engine share` is the share of all core "
+    f"seconds, starting and imports included, that the stage `{MODEL}` did not use, which loads the model too (of few "
+    "series that is most of it, so only large catalogues tell the share); `of wall` the same of wall time, "
     "which says more where a GPU computes, a stage's wall time being its part of each moment's threads. The goal is "
     f"{GOAL:.0%} at the most. The warm-up, a marketplace of 50 series, compiles what is not compiled and loads the "
     "model. The marketplace has seven tables, and limits on capital and space."
