@@ -126,6 +126,7 @@ def _pooled(rows: Sequence[Row]) -> Row:
         pooled["median_seconds"], between = _middle([_seconds(row) for row in timed])
         inside = math.hypot(*(_standard_error(row) for row in timed)) / len(timed)
         pooled["noise"] = max(between, inside)
+        pooled["work"] = timed[0].get("work")
     for name in dict.fromkeys(name for row in rows for name in row.get("figures", {})):
         values = [row["figures"][name] for row in rows if name in row.get("figures", {})]
         pooled["figures"][name], between = _middle(values)
@@ -149,7 +150,8 @@ def _drift(
     both = [key for key in before if key[0] == name and key in after]
     timed = {key: _seconds(after[key]) / _seconds(before[key]) for key in both if _timed(before[key], after[key])}
     peers = {key: ratio for key, ratio in timed.items() if not key[2].startswith(OURS)}
-    peers = {key: ratio for key, ratio in peers.items() if _seconds(before[key]) >= TELLING} or peers
+    peers |= _as_far_as_they_got(name, before, after)
+    peers = {k: ratio for k, ratio in peers.items() if k not in before or _seconds(before[k]) >= TELLING} or peers
     ours = [ratio for key, ratio in timed.items() if key[2].startswith(OURS)]
     if not peers:
         bandwidths = [_bandwidth(name, runs) for runs in (a, b)]
@@ -160,6 +162,23 @@ def _drift(
         scatter = min(scatter, _deviation(ours))
     middle = math.exp(float(np.median(np.log(list(peers.values())))))
     return Drift(name, middle, scatter, f"{len(peers)} rows of peers", sure=True)
+
+
+def _as_far_as_they_got(name: str, before: Rows, after: Rows) -> dict[Key, float]:
+    """Return the changes of peers that did as much as they could in a given time, by the work that they did."""
+    pace: list[dict[tuple[str, str, int], float]] = []
+    for rows, others in ((before, after), (after, before)):
+        alone = [key for key in rows if key[0] == name and key not in others and not key[2].startswith(OURS)]
+        places = [(key[1], key[2], key[4]) for key in alone]
+        pace.append(
+            {
+                place: _seconds(rows[key]) / float(rows[key]["work"])
+                for key, place in zip(alone, places, strict=True)
+                if rows[key]["median_seconds"] and rows[key].get("work") and places.count(place) == 1
+            }
+        )
+    both = pace[0].keys() & pace[1].keys()
+    return {(name, task, who, "", n): pace[1][task, who, n] / pace[0][task, who, n] for task, who, n in sorted(both)}
 
 
 def _bandwidth(benchmark: str, runs: Sequence[dict[str, Any]]) -> float:

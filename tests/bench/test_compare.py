@@ -116,6 +116,17 @@ def test_a_peer_of_another_version_is_still_the_peer():
     assert drift.by == "3 rows of peers"
 
 
+def test_a_peer_that_got_less_far_in_its_time_tells_the_drift_by_the_work_it_did():
+    a, b = run_of(BEFORE), run_of({t: 1.5 * s for t, s in BEFORE.items()})
+    for run, skus in ((a, 12), (b, 8)):
+        for row in run["rows"]:
+            if row["who"] != "fullshelf":
+                row |= {"size": f"{skus} SKUs", "work": skus}
+    found = compare([a], [b])
+    assert (found.drifts[0].by, found.drifts[0].ratio) == ("3 rows of peers", pytest.approx(1.5))
+    assert not any(change.slower(0.1) for change in found.changes)
+
+
 def test_rows_of_one_run_alone_and_other_machines_are_told(tmp_path):
     result = said(tmp_path, run_of(BEFORE), run_of({"EOQ": 0.2, "new": 1.0}, cpu="y"))
     assert "Only in A: kernels newsvendor fullshelf" in result.output
