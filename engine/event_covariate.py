@@ -1,11 +1,13 @@
-"""The table `events` as a covariate of the panel: 1 in each period that holds an event of the series' location.
+"""The table `events` as two covariates of the panel: which event, and which routine, a period of a location holds.
 
-What comes more than 26 times a year is no event but a routine, like the pay-out days of a benefit, and is not marked:
-beside it the holidays would not stand out.
+What comes more than 26 times a year is no event but a routine, like the pay-out days of a benefit: it has a column of
+its own, beside which the holidays stand out. A value is the code of the name, so that a Christmas is told from a
+carnival and known again next year; 0 is none. Of several names in one period the one with the lowest code counts.
 """
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -14,16 +16,30 @@ from numpy.typing import NDArray
 
 from fullshelf.engine.panel import KnownAhead, Panel
 
-__all__ = ["EVENT", "with_events"]
+__all__ = ["CODES", "EVENT", "ROUTINE", "code_of", "with_events"]
 
-EVENT = "event"
+EVENT, ROUTINE = "event", "routine"
 MOST = 26  # days a year that an event may have
+CODES = 1021  # names are told apart by as many codes, 1…CODES; a prime
+
+
+def code_of(name: str) -> int:
+    """Return the code of a name, 1…CODES, the same in every run.
+
+    Examples
+    --------
+    >>> code_of("Christmas Day") == code_of("Christmas Day") != code_of("Easter")
+    True
+    """
+    return zlib.crc32(name.encode()) % CODES + 1
 
 
 def with_events(
     panel: Panel, ahead: KnownAhead | None, events: pl.DataFrame, horizon: int
 ) -> tuple[Panel, KnownAhead | None]:
-    """Return the panel and what is known ahead with the covariate `event`; a sales column of that name wins.
+    """Return the panel and what is known ahead with the covariates `event` and `routine`.
+
+    Sales columns of these names win: where there is one, the table is not read.
 
     Parameters
     ----------
@@ -32,37 +48,46 @@ def with_events(
     horizon
         Periods ahead that are marked, H.
     """
-    if EVENT in panel.covariate_names or panel.series == 0:
+    if not {EVENT, ROUTINE}.isdisjoint(panel.covariate_names) or panel.series == 0:
         return panel, ahead
     lengths = np.diff(panel.offsets)
     T = int(lengths.max())
     locations = panel.keys["location"].unique().sort()
-    marks = _marks(panel, events, locations, T, horizon)
+    coded = events.with_columns(
+        code=pl.col("event").map_elements(code_of, return_dtype=pl.Int32), rare=_is_rare().over("event", "location")
+    )
+    marks = np.stack(
+        [_marks(panel, coded.filter(rare), locations, T, horizon) for rare in (pl.col("rare"), ~pl.col("rare"))],
+        axis=-1,
+    )
     row = pl.select(panel.keys["location"].replace_strict(locations, np.arange(locations.len()))).to_series().to_numpy()
     place = np.arange(panel.units.size) - np.repeat(panel.offsets[1:], lengths) + T
-    past = marks[np.repeat(row, lengths), place]
-    future = marks[row, T:, None]
-    names = (*panel.covariate_names, EVENT)
+    past, future = marks[np.repeat(row, lengths), place], marks[row, T:]
+    names = (*panel.covariate_names, EVENT, ROUTINE)
     panel = replace(panel, covariates=np.column_stack([panel.covariates, past]), covariate_names=names)
     if ahead is None:
-        return panel, KnownAhead(future, (EVENT,))
-    return panel, KnownAhead(np.concatenate([ahead.values, future], axis=2), (*ahead.names, EVENT))
+        return panel, KnownAhead(np.ascontiguousarray(future), (EVENT, ROUTINE))
+    values = np.concatenate([ahead.values, future], axis=2)
+    return panel, KnownAhead(values, (*ahead.names, EVENT, ROUTINE))
 
 
 def _marks(panel: Panel, events: pl.DataFrame, locations: pl.Series, T: int, H: int) -> NDArray[np.float32]:
-    """Return 1 where a location has an event in periods last + 1 - T … last + H: (locations, T + H)."""
+    """Return the code of what a location has in periods last + 1 - T … last + H, or 0: (locations, T + H)."""
     marks = np.zeros((locations.len(), T + H), np.float32)
     begin = panel.last + 1 - T
-    found = _rare(events).select("location", place=panel.period.number("date") - begin).unique()
+    found = events.select("location", "code", place=panel.period.number("date") - begin)
     found = found.filter(pl.col("place").is_between(0, T + H - 1))
-    marks[:, found.filter(pl.col("location").is_null())["place"].to_numpy()] = 1
+    found = found.group_by("location", "place").agg(pl.col("code").min()).sort("location", "place")
+    everywhere = found.filter(pl.col("location").is_null())
+    marks[:, everywhere["place"].to_numpy()] = everywhere["code"].to_numpy()
     for number, location in enumerate(locations):
-        marks[number, found.filter(pl.col("location") == location)["place"].to_numpy()] = 1
+        own = found.filter(pl.col("location") == location)
+        marks[number, own["place"].to_numpy()] = own["code"].to_numpy()
     return marks
 
 
-def _rare(events: pl.DataFrame) -> pl.DataFrame:
-    """Return the events of which a location has at most `MOST` days a year, by the years from its first to its last."""
+def _is_rare() -> pl.Expr:
+    """Say of an event's days whether there are at most `MOST` a year, by the years from its first to its last."""
     days = pl.col("date").unique().len()
     years = (pl.col("date").max() - pl.col("date").min()).dt.total_days() / 365.25
-    return events.filter((days <= MOST * pl.max_horizontal(years, 1.0)).over("event", "location"))
+    return days <= MOST * pl.max_horizontal(years, 1.0)

@@ -10,6 +10,8 @@ B rows, C periods of context, H periods ahead, Q levels.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -40,8 +42,8 @@ def predict(model: DemandLM, batch: ContextBatch) -> tuple[Tensor, Tensor]:
 def _ahead(batch: ContextBatch, horizon: int) -> ContextBatch:
     """Return the batch with fewer periods ahead."""
     C = batch.units.shape[1]
-    covariates = batch.covariates[:, : C + horizon]
-    return ContextBatch(batch.period, batch.units, batch.exists, batch.observed, covariates, batch.static)
+    covariates, events = batch.covariates[:, : C + horizon], batch.events
+    return replace(batch, covariates=covariates, events=None if events is None else events[:, : C + horizon])
 
 
 def _moved(batch: ContextBatch, path: Tensor) -> ContextBatch:
@@ -56,7 +58,10 @@ def _moved(batch: ContextBatch, path: Tensor) -> ContextBatch:
             (batch.observed, torch.ones_like(path)),
         )
     )
-    return ContextBatch(batch.period, units, exists, observed, batch.covariates[:, h:], batch.static)
+    events = None if batch.events is None else batch.events[:, h:]
+    return replace(
+        batch, units=units, exists=exists, observed=observed, covariates=batch.covariates[:, h:], events=events
+    )
 
 
 def _path(quantiles: Tensor, levels: list[float]) -> Tensor:

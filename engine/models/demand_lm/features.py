@@ -17,9 +17,9 @@ from torch.nn.functional import pad
 
 from fullshelf.engine.calendar import Period
 from fullshelf.engine.models.demand_lm.batch import COVARIATES, PATCH, ContextBatch
+from fullshelf.engine.models.demand_lm.estimates import AROUND, LINEAR, OTHER, YEAR, estimates
+from fullshelf.engine.models.demand_lm.ratios import ratio
 
-YEAR = {Period.DAY: 364, Period.WEEK: 52, Period.MONTH: 12}  # periods after which the phase of season and year recurs
-AROUND = {Period.DAY: 7, Period.WEEK: 2, Period.MONTH: 1}  # periods on each side of the same time last year
 POOLED = {Period.DAY: (56, 364), Period.WEEK: (26, 104), Period.MONTH: (12, 36)}  # newest periods pooled for quantiles
 SEASONS = 8  # newest seasons of which the phase's quantiles are taken
 POOL_LEVELS = (0.2, 0.5, 0.8, 0.95)
@@ -29,8 +29,8 @@ LEAST_IN_STOCK = 0.1  # a sale of a barely stocked period is not scaled up beyon
 LARGEST = 1e6  # units / scale; beyond, asinh says little more
 
 SLOT_FEATURES = 4 + len(COVARIATES)
-STEP_LINEAR = 7 + len(PHASE_LEVELS)
-STEP_OTHER = 3 + len(COVARIATES)
+STEP_LINEAR = 7 + len(PHASE_LEVELS) + LINEAR
+STEP_OTHER = 3 + len(COVARIATES) + OTHER
 CHANGES = 6
 SERIES_FEATURES = 10 + CHANGES + 2 * len(POOL_LEVELS) + 12
 
@@ -58,9 +58,9 @@ def scale_of(batch: ContextBatch) -> Tensor:
     exposure = exposure_of(batch)
     units = torch.where(exposure > 0, batch.units, 0.0)
     recent = POOLED[batch.period][0]
-    whole = _ratio(units.sum(1), exposure.sum(1))
+    whole = ratio(units.sum(1), exposure.sum(1))
     newest = exposure[:, -recent:].sum(1)
-    level = torch.where(newest > 0, 0.5 * (_ratio(units[:, -recent:].sum(1), newest) + whole), whole)
+    level = torch.where(newest > 0, 0.5 * (ratio(units[:, -recent:].sum(1), newest) + whole), whole)
     nothing = 0.5 / (1.0 + batch.exists.sum(1))
     return torch.where(level > 0, level.clamp(min=1e-12), nothing)
 
@@ -104,15 +104,16 @@ def step_features(batch: ContextBatch, scale: Tensor) -> Steps:
     year, around = YEAR[period], AROUND[period]
     sums, weights = (_cumulated(x, year + around) for x in (value, exposure))
     place = steps % year + C + around  # position in the cumulated arrays of the same time last year
-    ago = _ratio(sums[:, place + 1] - sums[:, place], weights[:, place + 1] - weights[:, place])
+    ago = ratio(sums[:, place + 1] - sums[:, place], weights[:, place + 1] - weights[:, place])
     last = (place + 1 + around).clamp(max=sums.shape[1] - 1)
     near_weight = weights[:, last] - weights[:, place - around]
-    near = _ratio(sums[:, last] - sums[:, place - around], near_weight)
+    near = ratio(sums[:, last] - sums[:, place - around], near_weight)
 
-    linear = torch.cat([phase, ago[:, None], near[:, None]], dim=1).transpose(1, 2)
+    estimated, sure = estimates(batch, value, exposure, near, near_weight)
+    linear = torch.cat([torch.cat([phase, ago[:, None], near[:, None]], dim=1).transpose(1, 2), estimated], dim=-1)
     log_step = torch.log1p(steps.float()).expand(value.shape[0], H) / 4.0
-    known = torch.stack([log_step, torch.log1p(evidence), (near_weight > 0).float()], dim=-1)
-    other = torch.cat([known, batch.covariates[:, C:]], dim=-1)
+    known = torch.stack([log_step, torch.log1p(evidence), near_weight / (2 * around + 1)], dim=-1)
+    other = torch.cat([known, batch.covariates[:, C:], sure], dim=-1)
     return Steps(linear, other, _series_features(batch, scale, value, exposure))
 
 
@@ -123,7 +124,7 @@ def _phases(value: Tensor, exposure: Tensor, L: int) -> tuple[Tensor, Tensor]:
     v, e = (pad(x, (R * L - C, 0)).reshape(B, R, L) for x in (value, exposure))
     age = torch.arange(R - 1, -1, -1, device=value.device)
     weights = torch.stack([(age < 1).float(), (age < 4).float(), (age < 8).float(), age.float() * 0 + 1, DECAY**age])
-    means = _ratio(torch.matmul(weights, v), torch.matmul(weights, e))
+    means = ratio(torch.matmul(weights, v), torch.matmul(weights, e))
     newest, known = v[:, -SEASONS:], e[:, -SEASONS:] > 0
     newest = newest / e[:, -SEASONS:].clamp(min=LEAST_IN_STOCK)
     quantiles = _masked_quantiles(newest.transpose(1, 2), known.transpose(1, 2), PHASE_LEVELS)
@@ -139,17 +140,17 @@ def _series_features(batch: ContextBatch, scale: Tensor, value: Tensor, exposure
     for patches in (1, 4, 13, C):
         w = min(C, patches * P)
         total, seen = value[:, -w:].sum(1), exposure[:, -w:].sum(1)
-        linear.append(_ratio(total, seen))
+        linear.append(ratio(total, seen))
         if patches > 1:
-            other.append(_ratio(sold[:, -w:].sum(1), seen).clamp(max=1.0))
+            other.append(ratio(sold[:, -w:].sum(1), seen).clamp(max=1.0))
         if patches in (4, C):
-            linear.append(_ratio((value[:, -w:] ** 2).sum(1), seen).sqrt())
-    linear.append(_ratio(value.sum(1), sold.sum(1)))  # size of a sale
+            linear.append(ratio((value[:, -w:] ** 2).sum(1), seen).sqrt())
+    linear.append(ratio(value.sum(1), sold.sum(1)))  # size of a sale
     lo, hi = max(0, C - year - 4 * P), max(0, C - year)
-    linear.append(_ratio(value[:, lo:hi].sum(1), exposure[:, lo:hi].sum(1)))
+    linear.append(ratio(value[:, lo:hi].sum(1), exposure[:, lo:hi].sum(1)))
     for name in ("promo", "event"):
         marked = exposure * (batch.covariates[:, :C, COVARIATES.index(name)] > 0.05)
-        linear.append(_ratio((value * (marked > 0)).sum(1), marked.sum(1)))
+        linear.append(ratio((value * (marked > 0)).sum(1), marked.sum(1)))
         other.append(torch.log1p(marked.sum(1)) / 4.0)
     corrected = value / exposure.clamp(min=LEAST_IN_STOCK)
     for w in POOLED[batch.period]:
@@ -189,7 +190,7 @@ def _changes(corrected: Tensor, exposure: Tensor, period: Period) -> list[Tensor
         held = known[:, -blocks * width :].reshape(-1, blocks, width)
         values = corrected[:, -blocks * width :].reshape(-1, blocks, width) * held
         count = held.sum(-1)
-        found.append(_change(_ratio(values.sum(-1), count.float()), 2 * count > width, 1))
+        found.append(_change(ratio(values.sum(-1), count.float()), 2 * count > width, 1))
     return found
 
 
@@ -197,11 +198,7 @@ def _change(values: Tensor, known: Tensor, lag: int) -> Tensor:
     if lag >= values.shape[1]:
         return torch.zeros_like(values[:, 0])
     both = (known[:, lag:] & known[:, :-lag]).float()
-    return _ratio(((values[:, lag:] - values[:, :-lag]).abs() * both).sum(1), both.sum(1))
-
-
-def _ratio(total: Tensor, weight: Tensor) -> Tensor:
-    return torch.where(weight > 1e-3, total / weight.clamp(min=1e-3), 0.0)
+    return ratio(((values[:, lag:] - values[:, :-lag]).abs() * both).sum(1), both.sum(1))
 
 
 def _cumulated(x: Tensor, before: int) -> Tensor:

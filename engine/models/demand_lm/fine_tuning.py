@@ -10,7 +10,7 @@ B rows, C periods of context, H periods ahead.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from fullshelf.engine.models.demand_lm.weighting import window_weight
 from fullshelf.engine.models.demand_lm.windows import contexts, window_batch
 from fullshelf.engine.panel import KnownAhead, Panel
 
+ORIGINS = 8  # as-of periods of a step's windows
 HELD_BACK_ROWS = 2048  # windows to look at, of each origin
 LEAST_GAIN = 0.002  # of the held-back loss; less is luck
 
@@ -73,7 +74,10 @@ class Tuned:
 
 
 def own_source(history: History, seed: int, windows: int, process: int = 0) -> Source:
-    """Return what draws a step's windows: one origin, random series that existed then, mostly the whole horizon."""
+    """Return what draws a step's windows: random series at a few origins, mostly the whole horizon.
+
+    Of one origin alone a step would learn what that week had in common for all series.
+    """
     sizes = np.array([panel.units.size for panel in history.panels], dtype=np.float64)
 
     def source(step: int) -> Sample:
@@ -86,12 +90,19 @@ def own_source(history: History, seed: int, windows: int, process: int = 0) -> S
             first, last = history.origins_held_back[-1] + H, int(lengths.max()) - 1
             if first > last:
                 continue
-            back = first + int((last - first + 1) * rng.random() ** 1.5)  # newer origins more often
-            living = np.flatnonzero(lengths > back)
-            rows = rng.choice(living, min(windows, living.size), replace=False)
-            shortest = rng.random() < 0.3  # also learn to do with less history
-            C = _context(history, panel, int(lengths[rows].max()) - back, rng if shortest else None)
-            return window(panel, history.known_ahead, np.sort(rows), back, C, H, history.static_of(number))
+            parts = min(ORIGINS, windows)
+            backs = first + ((last - first + 1) * rng.random(parts) ** 1.5).astype(np.int64)  # newer ones more often
+            chosen = [_some(np.flatnonzero(lengths > back), windows // parts, rng) for back in backs]
+            longest = max(int(lengths[rows].max()) - int(back) for rows, back in zip(chosen, backs, strict=True))
+            shorter = rng.random() < 0.3  # also learn to do with less history
+            C = _context(history, panel, longest, rng if shorter else None)
+            static = history.static_of(number)
+            return joined(
+                [
+                    window(panel, history.known_ahead, rows, int(back), C, H, static)
+                    for rows, back in zip(chosen, backs, strict=True)
+                ]
+            )
 
     return source
 
@@ -141,6 +152,20 @@ def window(
     return Sample(batch, target, weight, batch.units, np.zeros(rows.size, dtype=np.intp))
 
 
+def joined(samples: Sequence[Sample]) -> Sample:
+    """Return the windows of all samples, which are of one shape but for their number, as one sample."""
+
+    def together(name: str) -> torch.Tensor | None:
+        parts = [getattr(sample.batch, name) for sample in samples]
+        return None if parts[0] is None else torch.cat(parts)
+
+    first = samples[0].batch
+    tensors: dict[str, Any] = {f.name: together(f.name) for f in fields(first) if f.name != "period"}
+    batch = replace(first, **tensors)
+    target, weight, past = (torch.cat([getattr(s, name) for s in samples]) for name in ("target", "weight", "past"))
+    return Sample(batch, target, weight, past, np.concatenate([sample.kind for sample in samples]))
+
+
 def fine_tune(
     model: DemandLM,
     history: History,
@@ -175,6 +200,10 @@ def fine_tune(
     trained = train(model, source, plan, folder, held_back, stop, report, checked)
     model.load_state_dict(best_weights)
     return Tuned(before, after, best_weights is old, trained)
+
+
+def _some(living: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    return np.sort(rng.choice(living, min(count, living.size), replace=False))
 
 
 def _context(history: History, panel: Panel, longest: int, rng: np.random.Generator | None) -> int:

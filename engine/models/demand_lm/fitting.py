@@ -10,6 +10,7 @@ import torch
 from accelerate import PartialState
 
 from fullshelf.engine.config import FitSettings
+from fullshelf.engine.models.demand_lm.compatibility import check_inputs
 from fullshelf.engine.models.demand_lm.configuration import DemandLMConfig
 from fullshelf.engine.models.demand_lm.fine_tuning import History, fine_tune
 from fullshelf.engine.models.demand_lm.modeling import DemandLM
@@ -110,6 +111,7 @@ def _start(start: Path | None, seed: int) -> DemandLM:
     torch.manual_seed(seed)
     if start is None:
         return DemandLM(DemandLMConfig(recent=RECENT, context=CONTEXT))
+    check_inputs(start)
     model: DemandLM = DemandLM.from_pretrained(start, use_safetensors=True, local_files_only=True)
     return model
 

@@ -20,6 +20,7 @@ from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from fullshelf.engine.calendar import Period
 from fullshelf.engine.models.demand_lm.batch import PATCH, SLOTS, ContextBatch
+from fullshelf.engine.models.demand_lm.closed_days import closed_ahead, without_closed
 from fullshelf.engine.models.demand_lm.configuration import DemandLMConfig
 from fullshelf.engine.models.demand_lm.decoder import Decoder, decoder_of
 from fullshelf.engine.models.demand_lm.features import (
@@ -28,6 +29,7 @@ from fullshelf.engine.models.demand_lm.features import (
     STEP_LINEAR,
     STEP_OTHER,
     Steps,
+    exposure_of,
     patch_features,
     scale_of,
     step_features,
@@ -138,12 +140,16 @@ class DemandLM(PreTrainedModel):
     def predict(self, batch: ContextBatch) -> tuple[Tensor, Tensor]:
         """Return quantiles in units per period and of totals in units per 1…k periods, (B, H, Q) float32 each.
 
-        Never negative, rising with the level, and the totals with k.
+        Never negative, rising with the level, and the totals with k; nothing in periods that are closed
+        (`closed_days.py`).
         """
         single, total, scale = self(batch)
         k = torch.arange(1, batch.horizon + 1, device=scale.device, dtype=scale.dtype)
         quantiles = single.clamp(min=0.0) * scale[:, None, None]
         totals = total.clamp(min=0.0) * (scale[:, None] * k)[:, :, None]
+        closed = closed_ahead(batch, batch.units, exposure_of(batch))
+        if closed is not None:
+            quantiles, totals = without_closed(quantiles, totals, closed)
         totals[:, 0] = quantiles[:, 0]
         return quantiles, totals.cummax(dim=1).values
 
@@ -166,12 +172,11 @@ class DemandLM(PreTrainedModel):
         tense = (torch.arange(G, device=slots.device) >= G - ahead).long()
         kind = torch.full((1,), PERIODS.index(batch.period), device=slots.device)
         series = self.series_in(steps.series) + self.kind(kind)
-        first = series
         if batch.static is not None:
             if self.static_in is None:
                 raise ValueError("this DemandLM reads no static embedding (static_width is 0), but the batch has one")
-            first = series + self.static_in(batch.static)
-        tokens = torch.cat([first[:, None], inner + self.tense(tense) + series[:, None]], dim=1)
+            series = series + self.static_in(batch.static)
+        tokens = torch.cat([series[:, None], inner + self.tense(tense) + series[:, None]], dim=1)
         # The mask is given in full: the library's own short cut for batches without padding would let a row's numbers
         # depend on its neighbours.
         T = tokens.shape[1]

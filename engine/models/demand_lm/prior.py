@@ -73,7 +73,7 @@ class _Windows:
     observed: Grid  # (B, C)
     first: NDArray[np.intp]  # (B,) first period that exists
     plans: Plans
-    event: Grid  # (B, T)
+    event: Grid  # (B, T) code of the event of a period, 0 none
 
 
 def draw(B: int, period: Period, C: int, H: int, rng: np.random.Generator) -> Sample:
@@ -165,13 +165,15 @@ def _seasons(rng: np.random.Generator, kind: NDArray[np.intp], dates: Dates) -> 
 def _course(rng: np.random.Generator, kind: NDArray[np.intp], T: int, days: float) -> Grid:
     """Return the log of trend, local level and level shifts (B, T), 0 about the middle of the window.
 
-    Trends of 25 % a year (smooth series 8 % about a growth of 3 %: turnover is counted in money, and prices rise), over
-    at most six years to each side, in 70 % of the series. Local level: a third none, a third a random walk of 4…80 % a
-    year (smooth series 2…40 %), a third an autoregression of 5…60 % that forgets in 2…90 periods.
+    Trends of 25 % a year about a fall of 5 % (an item loses buyers to what is listed after it; smooth series 8 % about
+    a growth of 1.5 %: turnover is counted in money, and prices rise), over at most six years to each side, in 70 % of
+    the series. Local level: a third none, a third a random walk of 4…80 % a year (smooth series 2…40 %) whose
+    logarithm drifts down by half its variance, so that demand is expected to stay where it is; a third an
+    autoregression of 5…60 % that forgets in 2…90 periods.
     """
     B = kind.size
     years = np.clip((np.arange(T, dtype=np.float32) - T / 2) * np.float32(days / 365.25), -6, 6)
-    slope = normal(rng, B) * np.where(kind == 2, 0.08, 0.25) + np.where(kind == 2, 0.03, 0)
+    slope = normal(rng, B) * np.where(kind == 2, 0.08, 0.25) + np.where(kind == 2, 0.015, -0.05)
     slope *= rng.random(B) < 0.7
     course: Grid = np.clip(slope[:, None].astype(np.float32) * years, -2.5, 2.5)
     which = rng.random(B)
@@ -179,6 +181,7 @@ def _course(rng: np.random.Generator, kind: NDArray[np.intp], T: int, days: floa
     low, high = np.where(kind[rows] == 2, 0.02, 0.04), np.where(kind[rows] == 2, 0.4, 0.8)
     yearly = (low * (high / low) ** rng.random(rows.size)).astype(np.float32)
     course[rows] += random_walk(rng, yearly * np.float32(np.sqrt(days / 365.25)), T)
+    course[rows] -= (0.5 * yearly * yearly)[:, None] * years
     rows = np.flatnonzero(which > 0.67)
     memory = decades(rng, 2.0, 90.0, rows.size)
     sd = decades(rng, 0.05, 0.6, rows.size) * np.where(kind[rows] == 2, 0.3, 1.0).astype(np.float32)
@@ -210,7 +213,7 @@ def _sums_of_days(rng: np.random.Generator, b: int, period: Period, last: int, C
     plan = Plans(
         mean(day.plans.effect), mean(day.plans.price), mean(day.plans.promo), (mean(day.plans.known) > 0.5).astype("f4")
     )
-    event = np.minimum(total(day.event), 1)
+    event = np.maximum.reduceat(day.event, edges, axis=1)
     return _Windows(total(day.demand), total(day.units), mean(day.observed), first, plan, event)
 
 
@@ -230,7 +233,7 @@ def _sample(windows: _Windows, dates: Dates, kind: NDArray[np.intp], C: int) -> 
         "price": windows.plans.price,
         "promo": windows.plans.promo,
         "known": windows.plans.known,
-        "event": windows.event,
+        "event": np.minimum(windows.event, 1),
         **dates.phases(),
     }
     covariates = np.zeros((B, T, len(COVARIATES)), dtype=np.float32)
@@ -238,12 +241,16 @@ def _sample(windows: _Windows, dates: Dates, kind: NDArray[np.intp], C: int) -> 
         if name in named:
             covariates[:, :, k] = named[name]
     covariates[:, :C] *= exists[:, :, None]
+    codes = np.zeros((B, T, 2), np.int16)
+    codes[:, :, 0] = windows.event
+    codes[:, :C] *= exists[:, :, None]
     batch = ContextBatch(
         period=dates.period,
         units=torch.from_numpy(np.ascontiguousarray(windows.units)),
         exists=torch.from_numpy(exists),
         observed=torch.from_numpy(np.where(exists, windows.observed, 1).astype(np.float32)),
         covariates=torch.from_numpy(covariates),
+        events=torch.from_numpy(codes),
     )
     target = torch.from_numpy(np.ascontiguousarray(windows.demand[:, C:]))
     past = torch.from_numpy(windows.demand[:, :C] * exists)

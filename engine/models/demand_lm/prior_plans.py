@@ -25,15 +25,16 @@ class Plans:
 def plans(rng: np.random.Generator, period: Period, b: int, C: int, T: int) -> Plans:
     """Draw promotions (elasticity, pull-forward), steps of the price, rivals' promotions, and what is known of them.
 
-    45 % of daily and weekly series have promotions, 20 % of monthly ones. In half the series with plans the coming
-    ones are known. A tenth of the promotions do nothing; some series are bought on promotion almost alone.
+    Half of the daily and weekly series have promotions, 20 % of the monthly ones. In 60 % of the series with plans the
+    coming ones are known: who records them mostly plans them. A tenth of the promotions do nothing; some series are
+    bought on promotion almost alone.
     """
     effect = np.zeros((b, T), dtype=np.float32)
     log_price = np.zeros((b, T), dtype=np.float32)
     share = np.zeros((b, T), dtype=np.float32)
     days = DAYS[period]
 
-    rows = chance(rng, 0.2 if period is Period.MONTH else 0.45, b)
+    rows = chance(rng, 0.2 if period is Period.MONTH else 0.5, b)
     n = rows.size
     if n:
         length = np.maximum(decades(rng, 2.0, 21.0, n) / days, 0.6).astype(np.float32)
@@ -70,8 +71,8 @@ def plans(rng: np.random.Generator, period: Period, b: int, C: int, T: int) -> P
     )
     effect[rows] -= np.minimum(found.paint(n, T, between(rng, 0.05, 0.8, found.count)), 1.5)
 
-    knows_price, knows_promo = rng.random(b) < 0.55, rng.random(b) < 0.55
-    ahead = rng.random(b) < 0.5
+    knows_price, knows_promo = rng.random(b) < 0.6, rng.random(b) < 0.65
+    ahead = rng.random(b) < 0.6
     past = np.arange(T) < C
     seen = past | ahead[:, None]
     sampled = log_price[:, : C : max(1, C // 64)]

@@ -16,7 +16,7 @@ def life(rng: np.random.Generator, b: int, C: int, T: int, days: float) -> tuple
     """Draw beginnings and ends.
 
     40 % of the histories are shorter than the context, evenly in the logarithm of their length; half of these begin
-    with a launch: a slow rise, or a rush that fades. 6 % of the series die, at once or slowly; 8 % pause.
+    with a launch: a slow rise, or a rush that fades. 9 % of the series die, at once or over years; 8 % pause.
 
     Returns
     -------
@@ -36,9 +36,9 @@ def life(rng: np.random.Generator, b: int, C: int, T: int, days: float) -> tuple
     rise = rng.random((launched.size, 1)) < 0.6
     size = between(rng, 0.2, 3.0, launched.size)[:, None]
     effect[launched] += np.where(rise, -size, 0.5 * size) * np.exp(-age / pace)
-    dying = chance(rng, 0.06, b)
+    dying = chance(rng, 0.09, b)
     at = rng.integers(0, T, dying.size)[:, None]
-    speed = np.maximum(decades(rng, 0.3, 200, dying.size) / days, 0.05)[:, None]
+    speed = np.maximum(decades(rng, 0.3, 500, dying.size) / days, 0.05)[:, None]
     effect[dying] -= np.minimum(np.maximum(time - at, 0) / speed, 30)
     pausing = chance(rng, 0.08, b)
     gap, length = decades(rng, 100, 900, pausing.size) / days, decades(rng, 14, 200, pausing.size) / days

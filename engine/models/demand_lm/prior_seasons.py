@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fullshelf.engine.calendar import Period
+from fullshelf.engine.event_covariate import CODES
 from fullshelf.engine.models.demand_lm.prior_calendar import Dates
 from fullshelf.engine.models.demand_lm.prior_random import Grid, Rows, between, chance, decades, normal
 
@@ -106,7 +107,7 @@ def holidays(rng: np.random.Generator, dates: Dates, b: int) -> tuple[Grid, Grid
     Returns
     -------
     effect, event
-        (b, T) log of a factor; 1 on the day itself.
+        (b, T) log of a factor; the holiday's own code on the day itself, the same in every year.
     """
     T = dates.middle.shape[1]
     effect, event = np.zeros((b, T), dtype=np.float32), np.zeros((b, T), dtype=np.float32)
@@ -118,6 +119,9 @@ def holidays(rng: np.random.Generator, dates: Dates, b: int) -> tuple[Grid, Grid
     size = np.where(rng.random((rows.size, 1)) < 0.4, 0.1, 1.0) * normal(rng, rows.size, each) * 0.5 + 0.15
     size[rng.random((rows.size, each)) < 0.3] = CLOSED
     moving = np.where(rng.random((rows.size, each)) < 0.3, 12, 0)
+    code = rng.integers(1, CODES + 1, (rows.size, each))
+    nameless = chance(rng, 0.3, rows.size)  # shops that only say that there is one
+    code[nameless] = code[nameless, :1]
     run_up = between(rng, 0.0, 0.5, rows.size) * (rng.random(rows.size) < 0.6)
     first = dates.middle[rows, 0]
     for year in range(T // 365 + 2):
@@ -126,7 +130,7 @@ def holidays(rng: np.random.Generator, dates: Dates, b: int) -> tuple[Grid, Grid
         at = np.rint(new_year[:, None] + year * 365.25).astype(np.int64) + day - first[:, None]
         r, e = np.nonzero((at >= 0) & (at < T))
         effect[rows[r], at[r, e]] = size[r, e]
-        event[rows[r], at[r, e]] = 1
+        event[rows[r], at[r, e]] = code[r, e]
         for days, share in ((1, 1.0), (2, 0.6), (3, 0.3)):
             before = at[r, e] - days
             ok = before >= 0

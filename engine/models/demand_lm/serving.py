@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fullshelf.engine.models.demand_lm.batch import ContextBatch
+from fullshelf.engine.models.demand_lm.compatibility import check_inputs
 from fullshelf.engine.models.demand_lm.continuation import predict
 from fullshelf.engine.models.demand_lm.modeling import DemandLM
 from fullshelf.engine.models.demand_lm.windows import GPU_POSITIONS, POSITIONS, Window, windows
@@ -39,7 +40,14 @@ class DemandLMServer:
 
     @classmethod
     def load(cls, folder: Path) -> DemandLMServer:
-        """Load the weights of a folder onto the hardware that is there."""
+        """Load the weights of a folder onto the hardware that is there.
+
+        Raises
+        ------
+        ConfigError
+            If another version of fullshelf trained them.
+        """
+        check_inputs(folder)
         model, device = load_pretrained(DemandLM, folder)
         fast = torch.bfloat16 if _multiplies_bf16(device) else torch.float32
         model.backbone.to(fast)

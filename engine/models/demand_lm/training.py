@@ -242,6 +242,7 @@ def on(sample: Sample, device: torch.device) -> Sample:
         observed=moved(batch.observed),
         covariates=moved(batch.covariates),
         static=None if batch.static is None else moved(batch.static),
+        events=None if batch.events is None else moved(batch.events),
     )
     return replace(sample, batch=there, target=moved(sample.target), weight=moved(sample.weight))
 

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from fullshelf.engine.calendar import Period
+from fullshelf.engine.event_covariate import CODES, EVENT, ROUTINE
 from fullshelf.engine.models.demand_lm.batch import COVARIATES, PATCH, ContextBatch
 from fullshelf.engine.panel import KnownAhead, Panel
 
@@ -99,6 +101,7 @@ def window_batch(
     covariates[:, :, [COVARIATES.index(name) for name in CALENDAR]] = calendar
     _fill_plans(covariates[:n], panel, ahead, rows, at, exists)
     covariates[:, :C] *= alive[:, :, None]
+    codes = _codes(panel, ahead, rows, at, exists, H)
     return ContextBatch(
         panel.period,
         torch.from_numpy(units),
@@ -106,12 +109,13 @@ def window_batch(
         torch.from_numpy(observed),
         torch.from_numpy(covariates),
         None if static is None else torch.from_numpy(_filled(static[rows], B)),
+        None if codes is None else torch.from_numpy(_filled(codes, B)),
     )
 
 
-def _filled(values: Single, B: int) -> Single:
+def _filled(values: NDArray[Any], B: int) -> NDArray[Any]:
     """Return the rows with empty ones after them, B in all."""
-    out = np.zeros((B, values.shape[1]), np.float32)
+    out = np.zeros((B, *values.shape[1:]), values.dtype)
     out[: values.shape[0]] = values
     return out
 
@@ -136,6 +140,8 @@ def _fill_plans(
             values[:, C:] = future[rows]
         if name == "price":
             values = _relative(values, C)
+        if name == "event":
+            values = np.minimum(values, 1)  # that there is one; `_codes` says which
         known = np.isfinite(values)
         out[:, :, COVARIATES.index(name)] = np.where(known, values, 0)
         if name != "event":
@@ -144,6 +150,34 @@ def _fill_plans(
     np.minimum(share, 1, out=share)
     promo = out[:, :, COVARIATES.index("promo")]
     np.clip(promo, 0, 1, out=promo)
+
+
+def _codes(
+    panel: Panel,
+    ahead: KnownAhead | None,
+    rows: NDArray[np.int64],
+    at: NDArray[np.int64],
+    exists: NDArray[np.bool_],
+    H: int,
+) -> NDArray[np.int16] | None:
+    """Return the codes of events and routines of the rows (n, C + H, 2), None where the panel knows of neither."""
+    C = at.shape[1]
+    out = np.zeros((rows.size, C + H, 2), np.int16)
+    found = False
+    for k, name in enumerate((EVENT, ROUTINE)):
+        past, future = panel.covariate(name), None if ahead is None else ahead.covariate(name)
+        if past is None:
+            continue
+        found = True
+        out[:, :C, k] = np.where(exists, _code(past[at]), 0)
+        if future is not None:
+            out[:, C:, k] = _code(future[rows])
+    return out if found else None
+
+
+def _code(values: Single) -> NDArray[np.float32]:
+    """Return whole codes of a covariate; a shop's own column may hold shares, and anything above 0 is an event."""
+    return np.clip(np.ceil(np.nan_to_num(values)), 0, CODES)
 
 
 def _relative(price: Single, C: int) -> Single:

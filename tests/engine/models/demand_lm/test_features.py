@@ -23,6 +23,7 @@ def batch_of(units: list[float], H: int, period: Period = Period.DAY, missing: i
     return ContextBatch(period, values, exists, torch.ones(1, C), torch.zeros(1, C + H, len(COVARIATES)))
 
 
+AGO = 9  # place of the value a year ago among the linear features, then that of its neighbours' mean
 WEEK = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 0.0]
 
 
@@ -41,15 +42,21 @@ def test_the_value_a_year_ago_stands_at_its_step(period: Period, year: int) -> N
     units = [float(t) for t in range(2184)]  # whole patches of each period
     steps = step_features(batch_of(units, 64, period), torch.ones(1))
     expected = [len(units) - year + h % year for h in range(64)]
-    assert steps.linear[0, :, -2].tolist() == expected
-    near = steps.linear[0, : min(year, 11) - 1, -1].tolist()
+    assert steps.linear[0, :, AGO].tolist() == expected
+    near = steps.linear[0, : min(year, 11) - 1, AGO + 1].tolist()
     assert near == pytest.approx(expected[: len(near)], abs=1e-3)  # a line's mean around a point is the point
 
 
 def test_a_history_shorter_than_a_year_has_no_year_ago() -> None:
     steps = step_features(batch_of(WEEK * 8, 10), torch.ones(1))
-    assert (steps.linear[0, :, -2:] == 0).all()
+    assert (steps.linear[0, :, AGO : AGO + 2] == 0).all()
     assert (steps.other[0, :, 2] == 0).all()
+
+
+def test_a_history_of_just_a_year_says_how_much_of_last_year_it_holds() -> None:
+    known = step_features(batch_of(WEEK * 52, 10), torch.ones(1)).other[0, :, 2]
+    assert known[0].item() == pytest.approx(8 / 15)  # seven days after the first one, none before it
+    assert known[9].item() == pytest.approx(1.0)
 
 
 def test_a_stock_out_is_not_taken_for_low_demand() -> None:

@@ -146,10 +146,10 @@ def test_weekdays_close_and_events_change_demand_on_their_days() -> None:
     assert 0.15 < closed.mean() < 0.5
     assert (np.diff(weekly[:, :14].reshape(400, 2, 7), axis=1) == 0).all(axis=(1, 2)).mean() > 0.9  # a week repeats
     effect, event = holidays(numbers(6), dates, 400)
-    assert (effect[event == 1] != 0).mean() > 0.95
-    assert (effect[event == 1] < CLOSED / 2).any()
+    assert (effect[event > 0] != 0).mean() > 0.95
+    assert (effect[event > 0] < CLOSED / 2).any()
     assert (effect[event == 0] > 0).any()  # the run-up
-    assert 2 < event.sum(axis=1)[event.any(axis=1)].mean() < 12
+    assert 2 < (event > 0).sum(axis=1)[event.any(axis=1)].mean() < 12
     wages = pay_days(numbers(7), dates, 400)
     paid = wages.max(axis=1) > 0
     assert 0.05 < paid.mean() < 0.25

@@ -54,7 +54,7 @@ def test_a_new_slot_says_nothing_and_keeps_the_forecast(panel_of: Build) -> None
 def test_fine_tuning_learns_from_titles_what_histories_do_not_tell(panel_of: Build, tmp_path: Path) -> None:
     panel, text = catalogue(panel_of), HashedWords(8)
     history = with_texts(History([panel], (), horizon=4, longest=64), text)
-    settings = Plan(steps=120, learning_rate=0.01, warm_up=5, average=0.8, mixed_precision="no")
+    settings = Plan(steps=250, learning_rate=0.01, warm_up=5, average=0.8, mixed_precision="no")
     found = {}
     for name, own in (("plain", replace(history, static=None)), ("told", history)):
         model = with_slot(tiny(), text)

@@ -214,6 +214,20 @@ def test_no_training_window_reaches_into_the_held_back_tail(panel_of: Build) -> 
     assert torch.equal(source(5).target, source(5).target)
 
 
+def test_a_step_mixes_series_and_origins(panel_of: Build) -> None:
+    numbered = [np.arange(1, 201, dtype=np.float32) + 1000 * series for series in range(20)]
+    promo = np.concatenate([series % 1000 for series in numbered])
+    history = History([panel_of(numbered, Period.WEEK, promo=promo)], ("promo",), horizon=4, longest=64)
+    sample = own_source(history, seed=1, windows=32)(0)
+    first = sample.target[:, 0]
+    assert sample.batch.units.shape[0] == first.numel() == 32
+    assert (first % 1000).unique().numel() > 4  # origins
+    assert (first // 1000).unique().numel() > 10  # series
+    assert torch.equal(sample.batch.units[:, -1] + 1, first)  # each row's history goes with its target
+    months = sample.batch.covariates[:, -1, COVARIATES.index("year_sin")]
+    assert months.unique().numel() > 4  # and with its own calendar
+
+
 def test_a_history_of_less_than_three_horizons_is_refused(panel_of: Build) -> None:
     with pytest.raises(InputError, match="three horizons of 4"):
         History([panel_of([np.ones(11)], Period.WEEK)], (), horizon=4, longest=64)
