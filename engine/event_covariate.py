@@ -2,7 +2,8 @@
 
 What comes more than 26 times a year is no event but a routine, like the pay-out days of a benefit: it has a column of
 its own, beside which the holidays stand out. A value is the code of the name, so that a Christmas is told from a
-carnival and known again next year; 0 is none. Of several names in one period the one with the lowest code counts.
+carnival and known again next year; 0 is none. Of several names in one period the one with the lowest code counts, and a
+location's own stands before what is everywhere.
 """
 
 from __future__ import annotations
@@ -16,22 +17,23 @@ from numpy.typing import NDArray
 
 from fullshelf.engine.panel import KnownAhead, Panel
 
-__all__ = ["CODES", "EVENT", "ROUTINE", "code_of", "with_events"]
+__all__ = ["CODES", "EVENT", "NAMELESS", "ROUTINE", "code_of", "with_events"]
 
 EVENT, ROUTINE = "event", "routine"
 MOST = 26  # days a year that an event may have
-CODES = 1021  # names are told apart by as many codes, 1…CODES; a prime
+CODES = 32749  # the largest code; a prime below 2^15, so that 30 names share one in a hundred catalogues
+NAMELESS = 1  # the code of a shop's own column that only says that there is an event
 
 
 def code_of(name: str) -> int:
-    """Return the code of a name, 1…CODES, the same in every run.
+    """Return the code of a name, 2…CODES, the same in every run.
 
     Examples
     --------
     >>> code_of("Christmas Day") == code_of("Christmas Day") != code_of("Easter")
     True
     """
-    return zlib.crc32(name.encode()) % CODES + 1
+    return zlib.crc32(name.encode()) % (CODES - 1) + 2
 
 
 def with_events(
@@ -44,7 +46,7 @@ def with_events(
     Parameters
     ----------
     events
-        date and location of each event; a location of null stands for every location.
+        date, location and event, its name; a location of null stands for every location.
     horizon
         Periods ahead that are marked, H.
     """

@@ -38,7 +38,7 @@ class ContextBatch:
     observed: torch.Tensor  # (B, C) float32, share of the period in stock, 1 where it is not known
     covariates: torch.Tensor  # (B, C + H, K) float32, K = len(COVARIATES), past and ahead
     static: torch.Tensor | None = None  # (B, E) float32 embedding of the product's text
-    events: torch.Tensor | None = None  # (B, C + H, 2) int16 codes of event and routine, 0 none; None: no codes
+    events: torch.Tensor | None = None  # (B, C + H, 2) int16 codes of event and routine, 0 none, 1 nameless
 
     def __post_init__(self) -> None:
         B, C = self.units.shape

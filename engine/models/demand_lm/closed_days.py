@@ -1,7 +1,9 @@
 """Days on which a series is closed: events on which it never sold, more often than chance allows.
 
 The network learns what an event does from a shop's own past, but never quite believes in nothing at all. Where no past
-period of the same event sold anything, and by the level of those times that would hardly happen, the answer is zero.
+day of the same event sold anything, and days without a sale are so rare that this would hardly happen, the answer is
+zero. `kernels/closures.py` finds the same days of the year without being told; this rule needs the names of the events,
+follows moving holidays, and asks more of a series that often sells nothing.
 
 B rows, C periods of context, H periods ahead.
 """
@@ -11,38 +13,46 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from fullshelf.engine.calendar import Period
+from fullshelf.engine.event_covariate import NAMELESS
 from fullshelf.engine.models.demand_lm.batch import ContextBatch
 from fullshelf.engine.models.demand_lm.estimates import expected_by_season
-from fullshelf.engine.models.demand_lm.like_plans import local_level
-from fullshelf.engine.models.demand_lm.ratios import ratio
+from fullshelf.engine.models.demand_lm.features import exposure_of, scale_of
 
-TIMES = 2  # past periods of the event, at least
-SURPRISE = 5.0  # -log of the chance that an open shop sold nothing on all of them
+TIMES = 2  # past occasions of the event, at least
+APART = 14  # days between two occasions: the days of one festival are one, for one stock-out empties them all
+SURPRISE = 5.0  # -log of the chance that an open shop sold nothing on any of them
+USUAL = 0.5  # a day counts if its phase of the season sells at least that share of the mean
 
 
-def closed_ahead(batch: ContextBatch, value: Tensor, exposure: Tensor) -> Tensor | None:
-    """Return which periods ahead are closed, (B, H) bool; None where the batch knows of no events.
+def closed_ahead(batch: ContextBatch) -> Tensor | None:
+    """Return which periods ahead are closed, (B, H) bool; None where the batch knows of no events, or not of days.
 
-    The chance is that of a negative binomial of the series' own ratio of variance to mean φ, in units: nothing in a
-    period of mean m has the probability φ^(-m / (φ - 1)), or exp(-m) where φ is 1 or less.
-
-    Parameters
-    ----------
-    value, exposure
-        (B, C) units, and the share of each period that could sell.
+    The chance of a day without a sale is the series' own share of such days, so the unit of measure does not matter and
+    lumpy demand is not taken for closed. Occasions out of stock, of unnamed events, and on days that sell little anyway
+    are no evidence.
     """
-    if batch.events is None:
+    if batch.events is None or batch.period is not Period.DAY:
         return None
-    C = value.shape[1]
-    codes = batch.events[:, :, 0]
-    same = ((codes[:, C:, None] == codes[:, None, :C]) & (codes[:, C:, None] > 0)).to(value.dtype)
-    expected = expected_by_season(value, exposure, batch.period)
-    local = expected * local_level(value, expected, batch.period)
-    spread = ratio(((value - local) ** 2).sum(1), local.sum(1)).clamp(min=1.0 + 1e-3)
-    found = torch.bmm(same, torch.stack([value, local, (exposure > 0).to(value.dtype)], dim=-1))
-    sold, missed, times = found.unbind(-1)
-    surprise = missed * (spread.log() / (spread - 1.0))[:, None]
-    return (sold <= 0) & (times >= TIMES) & (surprise >= SURPRISE)
+    C = batch.units.shape[1]
+    codes = torch.where(batch.events[:, :, 0] == NAMELESS, 0, batch.events[:, :, 0])
+    past, ahead = codes[:, :C], codes[:, C:]
+    exposure = exposure_of(batch)
+    value = torch.where(exposure > 0, batch.units, 0.0) / scale_of(batch)[:, None]
+    there, sold = exposure > 0, (batch.units > 0).to(value.dtype)
+    counts = there & (expected_by_season(value, exposure, batch.period) >= USUAL * exposure) & _first_days(past)
+    without = ((there & (batch.units <= 0)).sum(1) + 1.0) / (there.sum(1) + 1.0)
+    same = ((ahead[:, :, None] == past[:, None, :]) & (ahead[:, :, None] > 0)).to(value.dtype)
+    times, sales = torch.bmm(same, torch.stack([counts.to(value.dtype), sold], dim=-1)).unbind(-1)
+    return (sales <= 0) & (times >= TIMES) & (-times * without.log()[:, None] >= SURPRISE)
+
+
+def _first_days(codes: Tensor) -> Tensor:
+    """Return the days of an event on which it had not been for `APART` days, (B, C) bool."""
+    before = torch.zeros_like(codes, dtype=torch.bool)
+    for k in range(1, min(APART, codes.shape[1] - 1) + 1):
+        before[:, k:] |= codes[:, k:] == codes[:, :-k]
+    return (codes > 0) & ~before
 
 
 def without_closed(quantiles: Tensor, totals: Tensor, closed: Tensor) -> tuple[Tensor, Tensor]:
@@ -54,4 +64,4 @@ def without_closed(quantiles: Tensor, totals: Tensor, closed: Tensor) -> tuple[T
     whole = shares.cumsum(1)
     kept = torch.where(closed, 0.0, shares).cumsum(1)
     left = torch.where(whole > 0, kept / whole.clamp(min=1e-30), 1.0)
-    return torch.where(closed[..., None], 0.0, quantiles), totals * left[..., None]
+    return torch.where(closed[..., None], 0.0, quantiles), (totals * left[..., None]).cummax(1).values

@@ -24,17 +24,18 @@ def check_inputs(folder: Path) -> None:
     Raises
     ------
     ConfigError
-        If they read more or fewer: another version of fullshelf trained them.
+        If they read more or fewer: another version of fullshelf trained them. Or if they are no DemandLM's.
     """
+    shapes: dict[str, list[int]] = {}
     for file in weight_files(folder):
         with safe_open(file, "numpy") as tensors:
-            names = set(tensors.keys())
-            for what, (name, given) in WIDTHS.items():
-                if name not in names:
-                    continue
-                read = tensors.get_slice(name).get_shape()[1]
-                if read != given:
-                    raise ConfigError(
-                        f"{folder}: these weights read {read} numbers {what}, this version of fullshelf gives "
-                        f"{given}: another version trained them; run `fullshelf fit` again from the shipped ones"
-                    )
+            shapes |= {name: tensors.get_slice(name).get_shape() for name in tensors.keys()}  # noqa: SIM118
+    for what, (name, given) in WIDTHS.items():
+        if name not in shapes:
+            raise ConfigError(f"{folder}: no weights {name} here; expected those of a DemandLM")
+        read = shapes[name][1]
+        if read != given:
+            raise ConfigError(
+                f"{folder}: these weights read {read} numbers {what}, this version of fullshelf gives {given}: another "
+                "version trained them; run `fullshelf fit` again from the shipped ones"
+            )

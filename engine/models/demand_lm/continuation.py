@@ -17,13 +17,23 @@ import torch
 from torch import Tensor
 
 from fullshelf.engine.models.demand_lm.batch import ContextBatch
+from fullshelf.engine.models.demand_lm.closed_days import closed_ahead, without_closed
 from fullshelf.engine.models.demand_lm.modeling import DemandLM
 from fullshelf.engine.models.sample_levels import golden_path
 
 
 @torch.inference_mode()
 def predict(model: DemandLM, batch: ContextBatch) -> tuple[Tensor, Tensor]:
-    """Return quantiles and totals (B, H, Q) for any horizon, as `DemandLM.predict` does for up to `config.horizon`."""
+    """Return quantiles and totals (B, H, Q) for any horizon, as `DemandLM.predict` does for up to `config.horizon`.
+
+    Nothing in periods that are closed (`closed_days.py`): what sales alone say, never the forecast's own path.
+    """
+    quantiles, totals = _open(model, batch)
+    closed = closed_ahead(batch)
+    return (quantiles, totals) if closed is None else without_closed(quantiles, totals, closed)
+
+
+def _open(model: DemandLM, batch: ContextBatch) -> tuple[Tensor, Tensor]:
     H, block = batch.horizon, int(model.config.horizon)
     quantiles, totals = model.predict(_ahead(batch, min(H, block)))
     if block >= H:

@@ -28,6 +28,7 @@ LEVELS = {
     Period.MONTH: (1.5, 4, 12, 36),
 }  # memories, periods
 TRENDS = {Period.DAY: (42, 182), Period.WEEK: (12, 40), Period.MONTH: (6, 20)}
+FAINT = 1e-3  # periods of the longer memory that a level starts with: they count where it has seen nothing else
 TREND_PRIOR = 0.02  # of the squared weight of all: how sure a slope must be
 BEFORE = {
     Period.DAY: 56,
@@ -60,9 +61,9 @@ def estimates(
 
     levels = _levels(value, expected, period)
     found = [level[:, None] * ahead for level in levels]
-    found += [trend * ahead for trend in _trends(value, expected, period, H)]
+    found += [trend * ahead for trend in _trends(value, expected, period, H, levels[-1])]
     settled = levels[2]
-    course, sure = _year_course(value, exposure, period, near, near_weight)
+    course, sure = _year_course(value, exposure, period, near, near_weight, settled)
     found.append(course if YEAR[period] == L else course * ahead)
     effect, evidence = effect_of_plans(batch, value, expected, settled)
     found.append(settled[:, None] * ahead * effect.clamp(max=MOST))
@@ -117,11 +118,18 @@ def _levels(value: Tensor, expected: Tensor, period: Period) -> tuple[Tensor, ..
     age = torch.arange(value.shape[1] - 1, -1, -1, device=value.device)
     memory = torch.tensor(LEVELS[period], device=value.device)
     weight = torch.exp(-age[:, None] / memory)
-    return ratio(value @ weight, expected @ weight).unbind(-1)
+    sold, seen = value @ weight, expected @ weight
+    found = [ratio(value.sum(1), expected.sum(1))]
+    for k in reversed(range(memory.numel())):  # one that has seen no stock for long is the next longer one's
+        found.append((sold[:, k] + FAINT * found[-1]) / (seen[:, k] + FAINT))
+    return tuple(reversed(found[1:]))
 
 
-def _trends(value: Tensor, expected: Tensor, period: Period, H: int) -> list[Tensor]:
-    """Return straight lines through the newest periods, gone on with and flattening out, (B, H) for each memory."""
+def _trends(value: Tensor, expected: Tensor, period: Period, H: int, longest: Tensor) -> list[Tensor]:
+    """Return straight lines through the newest periods, gone on with and flattening out, (B, H) for each memory.
+
+    `longest` (B,) is the level where they have seen no stock.
+    """
     C = value.shape[1]
     age = torch.arange(C, dtype=value.dtype, device=value.device).flip(0)
     step = torch.arange(1, H + 1, dtype=value.dtype, device=value.device)
@@ -131,19 +139,20 @@ def _trends(value: Tensor, expected: Tensor, period: Period, H: int) -> list[Ten
         powers = torch.stack([weight, weight * time, weight * time * time], dim=-1)
         (s0, s1, s2), (y0, y1) = (expected @ powers).unbind(-1), (value @ powers[:, :2]).unbind(-1)
         slope = ratio(s0 * y1 - s1 * y0, s0 * s2 - s1 * s1 + TREND_PRIOR * s0 * s0 + s0)
-        level = ratio(y0 - slope * s1, s0)
+        level = (y0 - slope * s1 + FAINT * longest) / (s0 + FAINT)
         flattened = 1.0 - torch.exp(-step / memory)
         lines.append((level[:, None] + slope[:, None] * flattened).clamp(min=0.0))
     return lines
 
 
 def _year_course(
-    value: Tensor, exposure: Tensor, period: Period, near: Tensor, near_weight: Tensor
+    value: Tensor, exposure: Tensor, period: Period, near: Tensor, near_weight: Tensor, settled: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return the newest level times last year's course from here on (B, H), and the share of that known (B, H)."""
     C, year, before = value.shape[1], YEAR[period], BEFORE[period]
     full = 2 * AROUND[period] + 1
-    newest = ratio(value[:, -before:].sum(1, keepdim=True), exposure[:, -before:].sum(1, keepdim=True))
+    sold, seen = (x[:, -before:].sum(1, keepdim=True) for x in (value, exposure))
+    newest = torch.where(seen > 1e-3, ratio(sold, seen), settled[:, None])
     lo, hi = max(0, C - year - before), max(0, C - year)
     weight = exposure[:, lo:hi].sum(1, keepdim=True)
     base = ratio(value[:, lo:hi].sum(1, keepdim=True), weight)

@@ -14,7 +14,6 @@ from functools import cache
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
@@ -35,7 +34,7 @@ PLAN_PRIOR = 1.0  # variances by the mean that the effect of a plan starts with,
 def effect_of_plans(batch: ContextBatch, value: Tensor, expected: Tensor, settled: Tensor) -> tuple[Tensor, Tensor]:
     """Return what periods of like price, promotion and event sold by the level of their time (B, H), and their number.
 
-    1 and 0 for a series whose plans never differ: all its periods are alike.
+    1 and 0 for a series of which no plan is known, or that fills the context with one and the same.
     """
     B, C, H = value.shape[0], value.shape[1], batch.horizon
     period, plan = batch.period, batch.covariates
@@ -45,10 +44,10 @@ def effect_of_plans(batch: ContextBatch, value: Tensor, expected: Tensor, settle
         varies |= columns[name].amax(1) > columns[name].amin(1)
     if batch.events is not None:
         varies |= batch.events.amax((1, 2)) > 0
-    if not bool(varies.any()):
+    if value.device.type == "cpu" and not bool(varies.any()):  # asking a GPU would wait for it
         return value.new_ones(B, H), value.new_zeros(B, H)
     alike = _likeness(columns, batch.events, C, period)
-    local = expected * local_level(value, expected, period)
+    local = expected * _local_level(value, expected, period)
     sold = torch.bmm(alike, torch.stack([value, local, expected], dim=-1))
     start = (PLAN_PRIOR * ratio(((value - local) ** 2).sum(1), local.sum(1)) + 0.01 * settled + 1e-6)[:, None]
     effect = (sold[..., 0] + start) / (sold[..., 1] + start)
@@ -102,24 +101,20 @@ def _likeness(columns: dict[str, Tensor], events: Tensor | None, C: int, period:
     return torch.bmm(torch.cat(left, -1), torch.cat(right, -1).mT).clamp_(max=0.0).exp_()
 
 
+@cache
 def _code_vectors(device: torch.device) -> Tensor:
     """Return a vector of length 1 for each code, (CODES + 1, CODE_WIDTH), nothing for 0: two names are hardly alike."""
-    return torch.from_numpy(_drawn_vectors()).to(device)
-
-
-@cache
-def _drawn_vectors() -> NDArray[np.float32]:
     found = np.random.Generator(np.random.SFC64(CODES)).standard_normal((CODES + 1, CODE_WIDTH))
     found /= np.linalg.norm(found, axis=1, keepdims=True)
     found[0] = 0
-    return found.astype(np.float32)
+    return torch.from_numpy(found.astype(np.float32)).to(device)
 
 
-def local_level(value: Tensor, expected: Tensor, period: Period) -> Tensor:
+def _local_level(value: Tensor, expected: Tensor, period: Period) -> Tensor:
     """Return the level without season of the periods around each one, (B, C)."""
     C, around = value.shape[1], LOCAL[period]
     place = torch.arange(C, device=value.device)
     last, first = (place + around + 1).clamp(max=C), (place - around).clamp(min=0)
-    sums = (pad(x.cumsum(1), (1, 0)) for x in (value, expected))
-    total, weight = (x[:, last] - x[:, first] for x in sums)
+    sums = (pad(x.double().cumsum(1), (1, 0)) for x in (value, expected))  # differences of large sums
+    total, weight = ((x[:, last] - x[:, first]).to(value.dtype) for x in sums)
     return ratio(total, weight).clamp(min=0.0)

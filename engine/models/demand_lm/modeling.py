@@ -20,7 +20,6 @@ from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from fullshelf.engine.calendar import Period
 from fullshelf.engine.models.demand_lm.batch import PATCH, SLOTS, ContextBatch
-from fullshelf.engine.models.demand_lm.closed_days import closed_ahead, without_closed
 from fullshelf.engine.models.demand_lm.configuration import DemandLMConfig
 from fullshelf.engine.models.demand_lm.decoder import Decoder, decoder_of
 from fullshelf.engine.models.demand_lm.features import (
@@ -29,7 +28,6 @@ from fullshelf.engine.models.demand_lm.features import (
     STEP_LINEAR,
     STEP_OTHER,
     Steps,
-    exposure_of,
     patch_features,
     scale_of,
     step_features,
@@ -140,16 +138,12 @@ class DemandLM(PreTrainedModel):
     def predict(self, batch: ContextBatch) -> tuple[Tensor, Tensor]:
         """Return quantiles in units per period and of totals in units per 1…k periods, (B, H, Q) float32 each.
 
-        Never negative, rising with the level, and the totals with k; nothing in periods that are closed
-        (`closed_days.py`).
+        Never negative, rising with the level, and the totals with k.
         """
         single, total, scale = self(batch)
         k = torch.arange(1, batch.horizon + 1, device=scale.device, dtype=scale.dtype)
         quantiles = single.clamp(min=0.0) * scale[:, None, None]
         totals = total.clamp(min=0.0) * (scale[:, None] * k)[:, :, None]
-        closed = closed_ahead(batch, batch.units, exposure_of(batch))
-        if closed is not None:
-            quantiles, totals = without_closed(quantiles, totals, closed)
         totals[:, 0] = quantiles[:, 0]
         return quantiles, totals.cummax(dim=1).values
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fullshelf.engine.calendar import Period
-from fullshelf.engine.event_covariate import CODES
+from fullshelf.engine.event_covariate import CODES, NAMELESS
 from fullshelf.engine.models.demand_lm.prior_calendar import Dates
 from fullshelf.engine.models.demand_lm.prior_random import Grid, Rows, between, chance, decades, normal
 
@@ -121,7 +121,7 @@ def holidays(rng: np.random.Generator, dates: Dates, b: int) -> tuple[Grid, Grid
     moving = np.where(rng.random((rows.size, each)) < 0.3, 12, 0)
     code = rng.integers(1, CODES + 1, (rows.size, each))
     nameless = chance(rng, 0.3, rows.size)  # shops that only say that there is one
-    code[nameless] = code[nameless, :1]
+    code[nameless] = NAMELESS
     run_up = between(rng, 0.0, 0.5, rows.size) * (rng.random(rows.size) < 0.6)
     first = dates.middle[rows, 0]
     for year in range(T // 365 + 2):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ import torch
 
 from fullshelf.engine.calendar import Period
 from fullshelf.engine.models.demand_lm.batch import COVARIATES, ContextBatch
-from fullshelf.engine.models.demand_lm.estimates import BEFORE, LEVELS, LINEAR, MOST, OTHER
+from fullshelf.engine.models.demand_lm.estimates import BEFORE, LEVELS, LINEAR, MOST
 from fullshelf.engine.models.demand_lm.features import exposure_of, scale_of, step_features
 from fullshelf.engine.models.demand_lm.prior import draw
 
@@ -56,11 +56,11 @@ def test_a_line_is_gone_on_with_and_flattens() -> None:
 
 
 def test_a_trend_falls_no_lower_than_nothing_and_rises_no_higher_than_the_bound() -> None:
-    for units in (np.maximum(40.0 - np.arange(91), 0), np.exp(np.arange(91) / 8.0)):
-        batch = history(units, 28)
-        found = estimated(batch)
-        assert (found >= 0).all()
-        assert (found <= MOST * scale_of(batch) * 1.001).all()
+    falling, rising = history(np.maximum(40.0 - np.arange(91), 0), 28), history(np.r_[np.zeros(909), 1e5], 28)
+    assert (estimated(falling) >= 0).all()
+    found = estimated(rising) / scale_of(rising)
+    assert (found <= MOST).all()
+    assert (found == MOST).any()
 
 
 def test_last_years_course_is_set_upon_this_years_level() -> None:
@@ -136,6 +136,26 @@ def test_neighbours_with_events_change_no_bit_of_a_series() -> None:
     assert not torch.equal(alone.linear[1:], beside.linear[1:])
 
 
+def test_a_neighbour_with_plans_changes_no_bit_of_a_series_without() -> None:
+    sample = draw(4, Period.DAY, 182, 14, np.random.default_rng(8))
+    batch = replace(sample.batch, events=None)
+    batch.covariates[0, :, [COVARIATES.index(name) for name in ("price", "promo", "known")]] = 0
+    rows = {f.name: getattr(batch, f.name) for f in fields(batch)}
+    still = {**rows, "covariates": batch.covariates[:1].expand(4, -1, -1).contiguous()}
+    beside, alone = (step_features(ContextBatch(**given), scale_of(batch)) for given in (rows, still))
+    assert torch.equal(alone.linear[0], beside.linear[0])
+    assert torch.equal(alone.other[0], beside.other[0])
+    assert (alone.other[..., -1] == 0).all()
+    assert (beside.other[1:, :, -1] > 0).any()
+
+
+@pytest.mark.parametrize("days", [30, 34, 60, 200])
+def test_a_long_time_out_of_stock_is_not_a_level_of_nothing(days: int) -> None:
+    batch = history(np.full(364, 6.0), 14)
+    batch.units[0, -days:], batch.observed[0, -days:] = 0, 0
+    assert estimated(batch).min().item() == pytest.approx(6.0, rel=0.02)
+
+
 def test_days_without_stock_change_no_estimate() -> None:
     units = np.tile(CYCLE[Period.DAY], 13)
     full, gaps = history(units, 14), history(units * (np.arange(91) % 4 > 0), 14)
@@ -153,4 +173,3 @@ def test_estimates_of_odd_histories_are_finite(period: Period, units: list[float
     steps = step_features(batch, torch.full((1,), max(max(units), 0.1)))
     assert torch.isfinite(steps.linear).all()
     assert torch.isfinite(steps.other).all()
-    assert steps.other.shape[-1] >= OTHER

@@ -114,7 +114,7 @@ def test_sales_of_a_whole_draw_are_at_most_the_demand_but_for_wrong_records() ->
     assert 0 < over < 0.12  # 6 % of the series have single absurd numbers
 
 
-def test_each_covariate_is_seen_and_half_of_the_plans_are_known_ahead() -> None:
+def test_each_covariate_is_seen_and_many_plans_are_known_ahead() -> None:
     sample = drawn(Period.DAY, 364, H=28, B=400)
     covariates = sample.batch.covariates
     for name in COVARIATES:
