@@ -189,7 +189,7 @@ def test_all_is_the_name_of_no_location(shop: Shop) -> None:
     intake = shop.prepare()
     read = series(intake, 1)
     assert [read[key]["supply"]["lead_time"] for key in sorted(read)] == [1, 1, 2]
-    assert [read["a", at]["ahead"] for at in ("x", "y")] == [[[5, 0]], [[5, 0]]]  # price, event
+    assert [read["a", at]["ahead"] for at in ("x", "y")] == [[[5, 0, 0]], [[5, 0, 0]]]  # price, event, routine
     assert intake.events is not None
     assert intake.events["location"].to_list() == [None]
     assert rejects(intake) == []

@@ -100,8 +100,10 @@ def test_a_busy_and_a_sleeping_thread_are_told_apart():
         for done in [pool.submit(spin), pool.submit(sleep)]:
             done.result()
         rows = {row["stage"]: row for row in sampled()}
-    assert rows["spin"]["cpu"] + rows["spin"]["queued"] > 0.5 * rows["spin"]["seconds"]
-    assert rows["sleep"]["cpu"] < 0.2 * rows["sleep"]["seconds"]
+    busy, idle = (rows[name]["cpu"] + rows[name]["queued"] for name in ("spin", "sleep"))
+    assert busy > 0.2 * rows["spin"]["seconds"]  # the rest a virtual machine's host may have taken
+    assert idle < 0.2 * rows["sleep"]["seconds"]
+    assert busy > 3 * idle
     assert rows["spin"]["phase"] == "shards"
     assert sampled() == []  # outside the block
 
