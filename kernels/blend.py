@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from fullshelf.kernels.compile import core, loop
 
-__all__ = ["average_forecasts", "member_weights", "past_losses"]
+__all__ = ["average_forecasts", "inverse_square_weights", "member_weights", "past_losses", "single_losses"]
 
 Array = NDArray[np.float64]
 Single = NDArray[np.float32]
@@ -109,6 +109,87 @@ def member_weights(losses: Array, origins: NDArray[np.int64], prior: Array, shar
             sum_of_weights += weights[m, s]
         for m in range(M):
             weights[m, s] /= sum_of_weights
+    return weights
+
+
+@loop
+def single_losses(actual: Single, stocked: Single, levels: Array, quantiles: Single) -> Array:
+    """Return the (M, S) mean pinball losses of M members over single periods in stock throughout; 0 where none was.
+
+    Parameters
+    ----------
+    actual, stocked
+        (S, H) units and share of the period in stock that came true.
+    levels
+        (Q,) probabilities.
+    quantiles
+        (M, S, H, Q) forecasts, units per period.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> y, stocked = np.array([[3, 1]], dtype=np.float32), np.array([[1, 0.5]], dtype=np.float32)
+    >>> q = np.array([[[[1], [2]]], [[[3], [9]]]], dtype=np.float32)
+    >>> single_losses(y, stocked, np.array([0.5]), q).tolist()
+    [[1.0], [0.0]]
+    """
+    M, S, H, Q = quantiles.shape
+    losses = np.zeros((M, S))
+    for m in range(M):
+        for s in range(S):
+            count = 0
+            for h in range(H):
+                if stocked[s, h] < 1.0:
+                    continue
+                count += Q
+                for j in range(Q):
+                    e = float(actual[s, h]) - float(quantiles[m, s, h, j])
+                    losses[m, s] += max(levels[j] * e, (levels[j] - 1.0) * e)
+            if count > 0:
+                losses[m, s] /= count
+    return losses
+
+
+@loop
+def inverse_square_weights(losses: Array, least: float, most: float) -> Array:
+    """Return the (M, S) weights in proportion to loss^-2, each bounded, which sum to 1 for each series.
+
+    Bates and Granger (1969), "The combination of forecasts", weigh by the inverse of the mean squared error; here an
+    error is a loss in units. Equal weights where no member lost anything. More than two members are scaled to the sum
+    of 1 once they are bounded, which may take them past a bound.
+
+    Parameters
+    ----------
+    losses
+        (M, S) in units, never negative; one below 1e-9 of a series' sum counts as that.
+    least, most
+        Bounds of a weight.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> losses = np.array([[1.0, 0.0, 0.0], [2.0, 5.0, 0.0]])
+    >>> inverse_square_weights(losses, 0.1, 0.9).tolist()
+    [[0.8, 0.9, 0.5], [0.2, 0.1, 0.5]]
+    """
+    M, S = losses.shape
+    weights = np.full((M, S), 1.0 / M)
+    for s in range(S):
+        lost = 0.0
+        for m in range(M):
+            lost += losses[m, s]
+        if lost <= 0.0:
+            continue
+        inverse = bounded = 0.0
+        for m in range(M):
+            share = max(losses[m, s] / lost, 1e-9)
+            weights[m, s] = 1.0 / (share * share)
+            inverse += weights[m, s]
+        for m in range(M):
+            weights[m, s] = min(max(weights[m, s] / inverse, least), most)
+            bounded += weights[m, s]
+        for m in range(M):
+            weights[m, s] /= bounded
     return weights
 
 

@@ -32,7 +32,6 @@ FORECASTERS: dict[str, Forecaster] = {
 }
 
 
-SHARES = (0.7, 0.3)  # of auto and DemandLM in `auto+demand-lm`
 TIMESFM_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # where its configuration names none
 
 
@@ -69,7 +68,7 @@ def load_model(name: str, levels: tuple[float, ...], season: int) -> DemandModel
         return demand_lm(SHIPPED, level_array(levels), season)
     if name == "auto+demand-lm":
         members = AutoModel(level_array(levels), season), demand_lm(SHIPPED, level_array(levels), season)
-        return AverageModel(members, SHARES, season)
+        return AverageModel(members, season)
     if "/" in name:
         return _from_folder(Path(name), levels, season)
     if name not in FORECASTERS:

@@ -3,7 +3,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fullshelf.kernels.blend import average_forecasts, member_weights, past_losses
+from fullshelf.kernels.blend import (
+    average_forecasts,
+    inverse_square_weights,
+    member_weights,
+    past_losses,
+    single_losses,
+)
 
 LEVELS = np.array([0.1, 0.5, 0.9])
 
@@ -63,3 +69,22 @@ def test_quantiles_are_averaged_and_whole_ones_rounded_with_ties_down():
     assert average_forecasts(half, np.array([False]), forecasts).ravel().tolist() == [0.5, 2.5]
     assert average_forecasts(half, np.array([True]), forecasts).ravel().tolist() == [0.0, 2.0]
     assert average_forecasts(np.array([[0.4], [0.6]]), np.array([True]), forecasts).ravel().tolist() == [1.0, 3.0]
+
+
+def test_a_period_not_in_stock_throughout_says_nothing_of_a_single_loss():
+    y = np.array([[2, 9, 4], [1, 1, 1]], dtype=np.float32)
+    stocked = np.array([[1, 0.5, 1], [0, 0, 0.9]], dtype=np.float32)
+    q = np.full((2, 2, 3, 1), 3, dtype=np.float32)
+    q[1] += 2
+    losses = single_losses(y, stocked, np.array([0.8]), q)
+    assert losses.tolist() == [pytest.approx([(0.2 * 1 + 0.8 * 1) / 2, 0]), pytest.approx([(0.2 * 3 + 0.2 * 1) / 2, 0])]
+
+
+def test_inverse_square_weights_sum_to_one_and_stay_in_bounds_of_a_pair():
+    losses = np.random.default_rng(1).exponential(size=(3, 50)) ** 3
+    assert inverse_square_weights(losses, 0.1, 0.9).sum(axis=0) == pytest.approx(1)
+    pair = inverse_square_weights(losses[:2], 0.1, 0.9)
+    assert pair.min() == pytest.approx(0.1)
+    assert pair.max() == pytest.approx(0.9)
+    assert pair == pytest.approx(inverse_square_weights(losses[:2] * 1e-6, 0.1, 0.9))
+    assert inverse_square_weights(np.zeros((3, 1)), 0.1, 0.9).ravel() == pytest.approx(1 / 3)
