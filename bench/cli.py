@@ -171,12 +171,19 @@ def inference(
     json_file: JsonFile = None,
 ) -> None:
     """Measure DemandLM: series per second by context, beside the shape of Chronos-Bolt-tiny and matrix products."""
-    from fullshelf.bench.inference import BATCHES, BUDGET, SIZES, measure_inference
+    from fullshelf.bench.inference import BATCHES, BUDGET, REPEATS, SIZES, measure_inference
     from fullshelf.engine.models.demand_lm.forecaster import SHIPPED
 
     _run(
         lambda machine, limits, say: measure_inference(
-            machine, limits, weights or SHIPPED, BATCHES[size], sizes=SIZES[size], budget=BUDGET[size], say=say
+            machine,
+            limits,
+            weights or SHIPPED,
+            BATCHES[size],
+            sizes=SIZES[size],
+            repeats=REPEATS[size],
+            budget=BUDGET[size],
+            say=say,
         ),
         size,
         json_file,

@@ -29,6 +29,7 @@ CONTEXTS = (64, 512, 2048)  # days
 SIZES = {"small": CONTEXTS[:2], "full": CONTEXTS}
 BATCHES = {"small": (1,), "full": (1, 8)}  # of ours; the peer takes the same series in batches of its own
 BUDGET = {"small": 5.0, "full": 20.0}  # seconds of a contender
+REPEATS = {"small": 5, "full": 15}  # of five calls on a shared machine a fifth more could not be told from noise
 HORIZON = 28  # days
 SEED = 17
 PEER = "Bolt-tiny shape"

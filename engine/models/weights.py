@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fullshelf.engine.errors import ConfigError
+from fullshelf.engine.models.freed_memory import keep_freed_memory
 from fullshelf.engine.models.product_text import FOLDER
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def load_pretrained(kind: Any, folder: Path) -> tuple[Any, torch.device]:
     if on_gpu:
         return model.to("cuda"), torch.device("cuda")
     torch.set_num_threads(1)
+    keep_freed_memory()
     return model, torch.device("cpu")
 
 

@@ -42,9 +42,13 @@ def closed_ahead(batch: ContextBatch) -> Tensor | None:
     there, sold = exposure > 0, (batch.units > 0).to(value.dtype)
     counts = there & (expected_by_season(value, exposure, batch.period) >= USUAL * exposure) & _first_days(past)
     without = ((there & (batch.units <= 0)).sum(1) + 1.0) / (there.sum(1) + 1.0)
-    same = ((ahead[:, :, None] == past[:, None, :]) & (ahead[:, :, None] > 0)).to(value.dtype)
+    closed = torch.zeros_like(ahead, dtype=torch.bool)
+    steps = (ahead > 0).any(0).nonzero()[:, 0]  # a few of H; counts are whole numbers, whatever else is asked
+    same = (ahead[:, steps, None] == past[:, None, :]).to(value.dtype)
     times, sales = torch.bmm(same, torch.stack([counts.to(value.dtype), sold], dim=-1)).unbind(-1)
-    return (sales <= 0) & (times >= TIMES) & (-times * without.log()[:, None] >= SURPRISE)
+    never = (sales <= 0) & (times >= TIMES) & (-times * without.log()[:, None] >= SURPRISE)
+    closed[:, steps] = never & (ahead[:, steps] > 0)
+    return closed
 
 
 def _first_days(codes: Tensor) -> Tensor:

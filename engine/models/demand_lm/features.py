@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from fullshelf.engine.calendar import Period
+from fullshelf.engine.models.demand_lm.arcsinh import arcsinh
 from fullshelf.engine.models.demand_lm.batch import COVARIATES, PATCH, ContextBatch
 from fullshelf.engine.models.demand_lm.estimates import AROUND, LINEAR, OTHER, YEAR, estimates
 from fullshelf.engine.models.demand_lm.ratios import ratio
@@ -71,7 +72,7 @@ def patch_features(batch: ContextBatch, scale: Tensor) -> tuple[Tensor, Tensor]:
     P, H = PATCH[batch.period], batch.horizon
     ahead = -(-H // P) * P
     exists = batch.exists
-    values = torch.asinh((batch.units / scale[:, None]).clamp(max=LARGEST))
+    values = arcsinh((batch.units / scale[:, None]).clamp(max=LARGEST))
     past = torch.stack(
         [
             torch.where(exists, values, 0.0),
@@ -168,7 +169,7 @@ def _series_features(batch: ContextBatch, scale: Tensor, value: Tensor, exposure
         torch.log1p(scale).clamp(max=14.0) / 4.0,
         (1.0 / (1.0 + scale)),
     ]
-    return torch.cat([torch.asinh(torch.stack(linear, dim=-1)), torch.stack(other, dim=-1)], dim=-1)
+    return torch.cat([arcsinh(torch.stack(linear, dim=-1)), torch.stack(other, dim=-1)], dim=-1)
 
 
 def _changes(corrected: Tensor, exposure: Tensor, period: Period) -> list[Tensor]:

@@ -27,6 +27,7 @@ FORGOTTEN = {Period.DAY: 730, Period.WEEK: 156, Period.MONTH: 60}  # memory of w
 LIKE = {"price": 0.08, "promo": 0.25}  # differences at which two plans are 1/e alike
 UNKNOWN = 0.1  # likeness of a period of which no plan is known to one of which it is
 UNLIKE = (9.0, 6.0)  # a period without an event is exp(-9) like one with, without a routine exp(-6): they are many
+FARTHEST = -80.0  # below it numbers lose their digits, and a CPU its speed
 CODE_WIDTH = 16  # numbers of a vector that stands for a name
 PLAN_PRIOR = 1.0  # variances by the mean that the effect of a plan starts with, in units
 
@@ -98,7 +99,7 @@ def _likeness(columns: dict[str, Tensor], events: Tensor | None, C: int, period:
             [known * past["price"], known * past["promo"], torch.ones_like(known), known, squares, by_time], dim=-1
         )
     )
-    return torch.bmm(torch.cat(left, -1), torch.cat(right, -1).mT).clamp_(max=0.0).exp_()
+    return torch.bmm(torch.cat(left, -1), torch.cat(right, -1).mT).clamp_(FARTHEST, 0.0).exp_()
 
 
 @cache

@@ -19,6 +19,7 @@ from torch.nn.functional import leaky_relu, linear, pad, silu, softplus
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from fullshelf.engine.calendar import Period
+from fullshelf.engine.models.demand_lm.arcsinh import arcsinh
 from fullshelf.engine.models.demand_lm.batch import PATCH, SLOTS, ContextBatch
 from fullshelf.engine.models.demand_lm.configuration import DemandLMConfig
 from fullshelf.engine.models.demand_lm.decoder import Decoder, decoder_of
@@ -117,7 +118,7 @@ class DemandLM(PreTrainedModel):
         return single, total, scale
 
     def _heads(self, token: Tensor, steps: Steps) -> tuple[Tensor, Tensor]:
-        past = torch.asinh(steps.linear)
+        past = arcsinh(steps.linear)
         single = self.single(token, torch.cat([past, steps.other], dim=-1), steps.series)
         total = self.total(
             torch.cat([token, _running_mean(token)], dim=-1),
@@ -125,8 +126,8 @@ class DemandLM(PreTrainedModel):
                 [
                     past,
                     steps.other,
-                    torch.asinh(_running_mean(steps.linear)),
-                    torch.asinh(_running_mean(single.detach().clamp(min=0.0))),
+                    arcsinh(_running_mean(steps.linear)),
+                    arcsinh(_running_mean(single.detach().clamp(min=0.0))),
                 ],
                 dim=-1,
             ),

@@ -45,6 +45,12 @@ def test_a_holiday_on_which_nothing_was_ever_sold_is_closed_and_no_other_day(uni
     assert closed(batch_of(6.0, unit=unit)) == [False, False, True, False, False, False, False]
 
 
+def test_without_an_event_ahead_no_day_is_closed() -> None:
+    batch = batch_of(6.0)
+    quiet = replace(batch, events=torch.cat([batch.events[:, :C], torch.zeros(1, H, 2, dtype=torch.int16)], dim=1))
+    assert closed(quiet) == [False] * H
+
+
 @pytest.mark.parametrize(
     "batch",
     [
