@@ -192,6 +192,29 @@ def inference(
 
 
 @app.command()
+def sizes(
+    size: SizeOption = Size.SMALL,
+    windows: Annotated[int | None, typer.Option(min=1, help="windows of the prior; default by --size")] = None,
+    shared: SharedData = SHARED,
+    work: Work = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Train DemandLMs of several sizes on the same windows: parameters, series per second and accuracy of each."""
+    from fullshelf.bench.sizes import SHAPES, WINDOWS, measure_sizes
+
+    real = shared if size == Size.FULL else None
+    _run_in(
+        work,
+        lambda machine, limits, folder, say: measure_sizes(
+            machine, limits, folder, windows or WINDOWS[size], real, shapes=SHAPES[size], say=say
+        ),
+        size,
+        json_file,
+        packages=("torch", "transformers"),
+    )
+
+
+@app.command()
 def kernels(
     size: SizeOption = Size.SMALL,
     only: Annotated[list[str] | None, typer.Option(help="part of a kernel's name; may be repeated")] = None,

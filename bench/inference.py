@@ -66,7 +66,7 @@ def measure_inference(
         for count in batches:
             S = fixed * count
             say(f"context {C}: {S} series")
-            panel = _panel(S, C)
+            panel = histories(S, C)
             timings = measure(_contenders(server, peers, panel, C, fixed), repeats=repeats, budget=budget)
             best = min(timings[_name(dtype)].median for dtype in peers)
             for who, timing in timings.items():
@@ -98,18 +98,19 @@ def _contenders(
             for i in range(0, panel.series, step)
         ]
 
-    found: dict[str, Callable[[], object]] = {OURS: lambda: _ours(server, panel)}
+    found: dict[str, Callable[[], object]] = {OURS: lambda: answers(server, panel)}
     return found | {_name(dtype): peer(model) for dtype, model in peers.items()}
 
 
-def _ours(server: DemandLMServer, panel: Panel) -> object:
+def answers(server: DemandLMServer, panel: Panel) -> object:
+    """Forecast a panel's series."""
     return list(server.forecast(panel, None, HORIZON, np.arange(panel.series)))
 
 
 def _flops(server: DemandLMServer, peers: dict[torch.dtype, BoltTiny], panel: Panel, C: int, who: str) -> float:
     with FlopCounterMode(display=False) as counter:
         if who == OURS:
-            _ours(server, panel)
+            answers(server, panel)
         else:
             peers[_dtype(who)](torch.from_numpy(panel.units.reshape(-1, C)).to(server.device))
     return float(counter.get_total_flops())
@@ -135,7 +136,8 @@ def _dtype(who: str) -> torch.dtype:
     return torch.bfloat16 if who.endswith("bfloat16") else torch.float32
 
 
-def _panel(S: int, C: int) -> Panel:
+def histories(S: int, C: int) -> Panel:
+    """Draw S series of C days each."""
     rng = np.random.default_rng(SEED)
     units = rng.poisson(rng.gamma(0.7, 4.0, (S, 1)), (S, C)).astype(np.float32)
     return Panel(

@@ -27,9 +27,14 @@ from fullshelf.bench.result_file import SUITE
 # In this order: what is quick and says most comes first.
 NAMES = (
     "kernels", "forecast", "inference", "split", "refresh", "headline", "parts", "limits", "scaling", "faults",
-    "accuracy", "decisions",
+    "accuracy", "decisions", "sizes",
 )  # fmt: skip
-NEEDS = {"inference": ("torch", "model"), "scaling": ("ray", "ray"), "faults": ("ray", "ray")}
+NEEDS = {
+    "inference": ("torch", "model"),
+    "sizes": ("torch", "model"),
+    "scaling": ("ray", "ray"),
+    "faults": ("ray", "ray"),
+}
 PROMISED = {"small": 600.0}  # seconds of all of them on 2 cores
 
 

@@ -105,6 +105,14 @@ SECTIONS = {
             },
         ),
         Section(
+            "sizes", "sizes",
+            {
+                "model": "who", "parameters": "parameters", "windows": "size", "trained in": "median",
+                "held back": "held back", "of totals": "of totals", "of naive": "of naive",
+                "series per second": "series per second",
+            },
+        ),
+        Section(
             "limits", "limits",
             {
                 "size": "size", "limits": "limits", "binding": "binding", "seconds": "median", "CPU s": "CPU s",
