@@ -38,7 +38,8 @@ class Patience:
     slow: float = 4.0  # times the median of those done: then a shard is raced
     least_seconds: float = 20.0  # nothing is slow before
     most_seconds: float = 3600.0  # a copy that takes longer counts as an error
-    known: int = 3  # shards done before anything is slow
+    known: int = 3  # shards done before anything is slow by their median
+    blind_seconds: float = 120.0  # with fewer done: a shard is raced after it, once no other waits for an actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,11 @@ class Scheduler:
         return len(self._waiting) + len(self._suspects)
 
     @property
+    def useful(self) -> int:
+        """Actors that would have something to do: one for each shard that is left, another for each race to come."""
+        return self._left + sum(bool(self._cases[shard].holders) for shard in (*self._waiting, *self._suspects))
+
+    @property
     def left(self) -> int:
         """Shards that are neither done nor quarantined."""
         return self._left
@@ -212,11 +218,14 @@ class Scheduler:
         actions: list[Action] = []
         known = len(self._durations) >= self._patience.known
         usual = median(self._durations) if known else 0.0
+        blind = self._patience.most_seconds
+        if not self.waiting:
+            blind = min(blind, self._patience.blind_seconds)
         for actor, hand in list(self._hands.items()):
             for call in list(hand):
                 age = 0.0 if call.begun is None else now - call.begun
                 slow = max(self._patience.least_seconds, self._patience.slow * usual * len(call.shards))
-                if age <= (slow if known else self._patience.most_seconds):
+                if age <= (slow if known else blind):
                     continue
                 open_ = [shard for shard in call.shards if not self._cases[shard].ended]
                 if not open_ or age > self._patience.most_seconds:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import random
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -172,6 +172,23 @@ def test_a_hung_shard_is_raced_and_its_actor_killed() -> None:
     assert found.scheduler.counts["raced"] >= 1
     assert found.scheduler.counts["killed"] == 1
     assert found.now < 30
+
+
+def test_a_lone_shard_that_hangs_asks_for_another_actor_and_is_raced_there() -> None:
+    scheduler = Scheduler([0], replace(QUICK, blind_seconds=5.0))
+    assert scheduler.joined(1, 0.0) == [Assign(1, (0,), race=False)]
+    assert (scheduler.tick(4.0), scheduler.useful) == ([], 1)
+    assert (scheduler.tick(6.0), scheduler.useful) == ([], 2)
+    assert scheduler.joined(2, 7.0) == [Assign(2, (0,), race=True)]
+    assert scheduler.answered(2, {0: None}, 1.0, 8.0) == [Done(0)]
+    assert scheduler.finished
+
+
+def test_before_anything_is_known_of_their_pace_new_shards_come_before_races() -> None:
+    scheduler = Scheduler(range(6), replace(QUICK, blind_seconds=5.0))
+    for actor in (1, 2):
+        scheduler.joined(actor, 0.0)
+    assert (scheduler.waiting, scheduler.tick(50.0), scheduler.waiting) == (2, [], 2)
 
 
 def test_what_waits_behind_a_hung_shard_is_not_lost() -> None:
