@@ -6,7 +6,6 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +13,7 @@ import typer
 from rich.console import Console
 
 from fullshelf.bench.machine import Limits, Machine, measure_limits, this_machine
+from fullshelf.bench.options import SHARED, JsonFile, Say, Series, SharedData, Size, SizeOption, Work
 from fullshelf.bench.result import Report, show_machine, show_report
 from fullshelf.bench.results_commands import compare, plan, tables
 from fullshelf.engine.progress import output
@@ -24,22 +24,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Benchmarks: ours, the peers and the physical limit, in the same run.",
 )
-
-
-class Size(StrEnum):
-    """How much is measured."""
-
-    SMALL = "small"  # seconds to a few minutes
-    FULL = "full"  # what the README quotes
-
-
-SizeOption = Annotated[Size, typer.Option(help="how much is measured")]
-JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="write the JSON line to a file too")]
-Series = Annotated[int | None, typer.Option(min=1, help="number of series; default by --size")]
-SharedData = Annotated[Path, typer.Option(help="folder with data/, scenarios/ and tools/: real sales and their judge")]
-SHARED = Path("../shared")
-Say = Callable[[str], None]  # tells how far a benchmark is
-Work = Annotated[Path | None, typer.Option(help="folder for data and runs; default: one that is removed")]
 
 
 @app.command()

@@ -3,7 +3,8 @@
 Threads say which stage they are in (`working`); a sampler looks every 50 ms at what the system counts for each thread:
 time on a core, time in the queue for one, and whether it waits for the disk. While a stage's thread waits and threads
 that belong to no stage compute (Polars' own, BLAS, numba), that is work done for it: `helpers`. What is left is waiting
-for something else, such as the interpreter's lock.
+for something else, such as the interpreter's lock. Seconds of a GPU are told by whoever had it compute
+(`computed_on_gpu`) and stand beside the others: a thread that waits for a GPU mostly spins on its core.
 
 It knows only its own process, not the actors of a cluster, and only Linux: elsewhere nothing is sampled.
 """
@@ -19,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Sampler", "Usage", "sampled", "sampling", "working"]
+__all__ = ["Sampler", "Usage", "computed_on_gpu", "sampled", "sampling", "working"]
 
 INTERVAL = 0.05  # seconds; a look costs about 0.3 ms
 _TASKS = Path("/proc/self/task")
@@ -41,6 +42,14 @@ def working(stage: str) -> Iterator[None]:
             del _at_work[thread]
         else:
             _at_work[thread] = before
+
+
+def computed_on_gpu(seconds: float) -> None:
+    """Add seconds that a GPU computed for this thread to the stage that it is in."""
+    stage = _at_work.get(threading.get_native_id())
+    if stage is not None:
+        for sampler in list(_samplers.values()):
+            sampler.add_gpu(stage, seconds)
 
 
 @contextmanager
@@ -72,6 +81,7 @@ class Usage:
     queued: float = 0.0  # they or their helpers could have computed, but all cores were taken
     disk: float = 0.0  # they waited for the disk
     waiting: float = 0.0  # they waited for something else
+    gpu: float = 0.0  # a GPU computed for its threads
     helper_cpu: float = 0.0  # core seconds of the threads of no stage, shared out among the stages that waited
     read_mb: float = 0.0  # from the disk, shared out evenly among the stages at work
     written_mb: float = 0.0
@@ -96,6 +106,7 @@ class Sampler:
         self._interval, self._stop = interval, threading.Event()
         self._leader = threading.get_native_id()
         self._usage: dict[tuple[str, str], Usage] = {}
+        self._adding = threading.Lock()
         self._thread = threading.Thread(target=self._sample, name="profile", daemon=True)
 
     def __enter__(self) -> Sampler:
@@ -107,6 +118,11 @@ class Sampler:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
+
+    def add_gpu(self, stage: str, seconds: float) -> None:
+        """Add seconds of a GPU to a stage of the phase at work."""
+        with self._adding:
+            self._usage.setdefault((_at_work.get(self._leader, ""), stage), Usage()).gpu += seconds
 
     def rows(self) -> list[dict[str, Any]]:
         """Return what was seen so far, in order of appearance: phase, stage and the fields of `Usage`.

@@ -27,7 +27,8 @@ def print_profile(console: Console, summary: dict[str, Any]) -> None:
         return
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("phase, stage")
-    for heading in ("wall s", "threads' s", *RESOURCES.values(), "core s", "MB read", "MB written", "memory"):
+    gpu = ["GPU s"] if any(row.get("gpu") for row in rows) else []
+    for heading in ("wall s", "threads' s", *RESOURCES.values(), "core s", *gpu, "MB read", "MB written", "memory"):
         table.add_column(heading, justify="right")
     for row in rows:
         own = row["stage"] == row["phase"]
@@ -37,6 +38,7 @@ def print_profile(console: Console, summary: dict[str, Any]) -> None:
             f"{row['seconds']:.2f}",
             *(share(row[field] / row["seconds"]) if row["seconds"] > 0 else "" for field in RESOURCES),
             f"{row['cpu'] + row['helper_cpu']:.2f}",
+            *(f"{row.get('gpu', 0.0):.2f}" for _ in gpu),
             f"{row['read_mb']:.0f}",
             f"{row['written_mb']:.0f}",
             memory(row["peak_memory_mb"]),

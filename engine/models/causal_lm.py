@@ -22,6 +22,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessor, L
 
 from fullshelf.engine.calendar import Period
 from fullshelf.engine.errors import ConfigError
+from fullshelf.engine.models.gpu_seconds import counted
 from fullshelf.engine.models.pretrained import Answer
 from fullshelf.engine.models.product_text import one_text
 from fullshelf.engine.models.weights import load_pretrained
@@ -101,16 +102,17 @@ class CausalLMServer:
         for i, history in enumerate(histories):
             noise[i] = _gumbel(history, noise.shape[1:])
         held = _Numbers(self.digits, self.comma, tokens.shape[1], torch.from_numpy(noise).flatten(0, 1).to(self.device))
-        found = self.model.generate(
-            input_ids=torch.from_numpy(tokens.repeat(PATHS, axis=0)).to(self.device),
-            attention_mask=torch.from_numpy(mask.repeat(PATHS, axis=0)).to(self.device),
-            max_new_tokens=H * width,
-            min_new_tokens=H * width,
-            do_sample=False,
-            num_beams=1,
-            pad_token_id=self.comma,
-            logits_processor=LogitsProcessorList([held]),
-        )
+        with counted(self.device):
+            found = self.model.generate(
+                input_ids=torch.from_numpy(tokens.repeat(PATHS, axis=0)).to(self.device),
+                attention_mask=torch.from_numpy(mask.repeat(PATHS, axis=0)).to(self.device),
+                max_new_tokens=H * width,
+                min_new_tokens=H * width,
+                do_sample=False,
+                num_beams=1,
+                pad_token_id=self.comma,
+                logits_processor=LogitsProcessorList([held]),
+            )
         digit_of = np.zeros(max(*self.digits, self.comma) + 1)
         digit_of[list(self.digits)] = np.arange(10)
         new = digit_of[found[:, tokens.shape[1] :].cpu().numpy()].reshape(SERIES, PATHS, H, width)[:n, ..., :DIGITS]

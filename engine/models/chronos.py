@@ -12,6 +12,7 @@ import torch
 from chronos.chronos_bolt import ChronosBoltModelForForecasting
 from numpy.typing import NDArray
 
+from fullshelf.engine.models.gpu_seconds import counted
 from fullshelf.engine.models.marginals import Histories, marginal_answers
 from fullshelf.engine.models.pretrained import Answer
 from fullshelf.engine.models.weights import load_pretrained
@@ -45,5 +46,6 @@ class ChronosServer:
         filled = np.full((len(histories), C), np.nan, np.float32)
         for row, history in zip(filled, histories, strict=True):
             row[C - history.size :] = history
-        found = self.model(context=torch.from_numpy(filled).to(self.device)).quantile_preds
+        with counted(self.device):
+            found = self.model(context=torch.from_numpy(filled).to(self.device)).quantile_preds
         return np.asarray(found.float().cpu().numpy().swapaxes(1, 2), dtype=np.float64)

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import TimesFm2_5ModelForPrediction
 
+from fullshelf.engine.models.gpu_seconds import counted
 from fullshelf.engine.models.marginals import Histories, marginal_answers
 from fullshelf.engine.models.pretrained import Answer
 from fullshelf.engine.models.weights import load_pretrained
@@ -43,5 +44,6 @@ class TimesFMServer:
     @torch.inference_mode()
     def _block(self, histories: Histories, C: int) -> NDArray[np.float64]:
         inputs = [torch.from_numpy(np.ascontiguousarray(h)).to(self.device) for h in histories]
-        found = self.model(past_values=inputs, forecast_context_len=C).full_predictions[:, :, 1:]
+        with counted(self.device):
+            found = self.model(past_values=inputs, forecast_context_len=C).full_predictions[:, :, 1:]
         return np.asarray(found.float().cpu().numpy(), dtype=np.float64)

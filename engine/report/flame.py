@@ -97,11 +97,13 @@ def _key() -> Html:
 
 
 def _numbers(profile: Sequence[Row]) -> Html:
+    gpu = [Column("GPU", True)] if any(row.get("gpu") for row in profile) else []
     columns = [
         Column("phase, stage"),
         Column("wall", True),
         Column("threads’ time", True),
         *(Column(name, True, name != "computing") for name, _ in RESOURCES.values()),
+        *gpu,
         Column("MB read", True, True),
         Column("MB written", True, True),
         Column("memory", True),
@@ -112,6 +114,7 @@ def _numbers(profile: Sequence[Row]) -> Html:
             duration(row["wall"]),
             duration(row["seconds"]),
             *(share(row[field] / row["seconds"]) if row["seconds"] > 0 else "" for field in RESOURCES),
+            *(duration(row.get("gpu", 0.0)) for _ in gpu),
             number(row["read_mb"]),
             number(row["written_mb"]),
             memory(row["peak_memory_mb"]),

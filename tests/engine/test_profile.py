@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from fullshelf.engine.config import load_config
-from fullshelf.engine.profile import Sampler, Usage, _Look, sampled, sampling, working
+from fullshelf.engine.profile import Sampler, Usage, _Look, computed_on_gpu, sampled, sampling, working
 from fullshelf.engine.profile_text import print_profile
 from fullshelf.engine.refresh import refresh
 from fullshelf.engine.simulate import simulate_marketplace
@@ -52,6 +52,21 @@ def test_two_helpers_at_once_are_one_second_of_waiting_and_two_of_cores(sampler:
     sampler._add(look(0.0, polars=0.0, other=0.0), look(1.0, polars=1.0, other=1.0), {LEADER: "split"}, set())
     usage = sampler._usage["split", "split"]
     assert (usage.helpers, usage.helper_cpu, usage.waiting) == (1.0, 2.0, 0.0)
+
+
+def test_a_gpus_seconds_go_to_the_stage_of_the_thread_that_had_it_compute():
+    def forecast():
+        with working("forecast"):
+            computed_on_gpu(0.25)
+            computed_on_gpu(0.5)
+
+    with sampling(), working("shards"), ThreadPoolExecutor(1) as pool:
+        pool.submit(forecast).result()
+        computed_on_gpu(1.0)  # by the thread that leads
+        rows = {(row["phase"], row["stage"]): row["gpu"] for row in sampled()}
+    assert rows["shards", "forecast"] == 0.75
+    assert rows["shards", "shards"] == 1.0
+    computed_on_gpu(1.0)  # outside a run it is nobody's
 
 
 def test_a_stage_whose_helpers_find_no_core_waits_for_a_core(sampler: Sampler):

@@ -22,6 +22,7 @@ from fullshelf.engine.models.demand_lm.compatibility import check_inputs
 from fullshelf.engine.models.demand_lm.continuation import predict
 from fullshelf.engine.models.demand_lm.modeling import DemandLM
 from fullshelf.engine.models.demand_lm.windows import GPU_POSITIONS, POSITIONS, Window, windows
+from fullshelf.engine.models.gpu_seconds import counted
 from fullshelf.engine.models.product_text import TextEmbedding, text_embedding
 from fullshelf.engine.models.weights import load_pretrained
 from fullshelf.engine.panel import KnownAhead, Panel
@@ -65,9 +66,11 @@ class DemandLMServer:
         static = None if self.text is None else self.text.embed(panel.products, panel.series)
         batches = windows(panel, ahead, horizon, int(self.model.config.context), wanted, size, static)
         for window in _prepared(batches) if on_gpu else batches:
-            quantiles, totals = self._predict(_on(window.batch, self.device))
-            n = window.rows.size
-            yield window.rows, quantiles[:n].cpu().numpy(), totals[:n].cpu().numpy()
+            with counted(self.device):
+                quantiles, totals = self._predict(_on(window.batch, self.device))
+                n = window.rows.size
+                part = window.rows, quantiles[:n].cpu().numpy(), totals[:n].cpu().numpy()
+            yield part
 
     def _predict(self, batch: ContextBatch) -> tuple[Tensor, Tensor]:
         try:

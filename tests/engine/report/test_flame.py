@@ -45,3 +45,10 @@ def test_the_numbers_stand_below_the_picture():
     page = where_the_time_went(PROFILE, 10.0)
     assert "shards, forecast" in page
     assert "300\u202fMB" in page
+
+
+def test_seconds_of_a_gpu_are_a_column_where_there_was_one():
+    assert "GPU" not in where_the_time_went(PROFILE, 10.0)
+    assert "GPU" in where_the_time_went(
+        [*PROFILE[:-1], {**PROFILE[-1], "gpu": 2.0}, row("a", "b", 1, 1) | {"gpu": 0.0}], 9
+    )
