@@ -73,6 +73,7 @@ def complete(
         "returns": {"rows": job.intake.returns.rows, "units": job.intake.returns.units},
         "rejected": _rejected(folder),
         "periods_without_sales": job.intake.as_of - job.intake.newest,
+        "events_unread": job.intake.events_unread,
         "without_stock_row": sum(record["unknown_stock"] for record in records),
         "limits": [] if shared_out is None else _limits(shared_out),
         "allocation": None if shared_out is None else _allocation(shared_out),

@@ -21,6 +21,10 @@ from fullshelf.engine.tables import explain
 __all__ = ["Finding", "InputReport", "check"]
 
 EXAMPLES = 3
+EVENTS_UNREAD = (
+    "the table events is not read: the sales have a covariate `event` or `routine`; take it out of `covariates` to use "
+    "the table"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class InputReport:
     returns: Returns
     counts: dict[str, TableCount]
     findings: tuple[Finding, ...]
+    events_unread: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as plain values."""
@@ -70,6 +75,8 @@ class InputReport:
                 lines.append(f"    {row}{example['key']}{value}")
         if not self.findings:
             lines.append("nothing would be rejected")
+        if self.events_unread:
+            lines.append(EVENTS_UNREAD)
         if "supply" not in self.counts:
             lines.append("no table supply is configured: `fullshelf refresh` needs it, `fullshelf forecast` does not")
         if any(finding.table == "limits" for finding in self.findings):
@@ -109,6 +116,7 @@ def check(
             returns=intake.returns,
             counts=_counts(intake, series, findings),
             findings=findings,
+            events_unread=intake.events_unread,
         )
 
 

@@ -32,6 +32,8 @@ def print_summary(console: Console, summary: dict[str, Any]) -> None:
             f"[yellow]none in the newest {periods(without, Period(summary['period']))}: taken for demand of 0; "
             "is an export missing?",
         )
+    if summary.get("events_unread"):
+        table.add_row("events", "[yellow]table not read: the sales have a covariate `event` or `routine`")
     table.add_row("series", f"{counts['series']:,} in {counts['shards']:,} shards, {summary['horizon']} periods ahead")
     table.add_row(
         "orders",

@@ -175,6 +175,8 @@ def _gaps(facts: ReportFacts, found: Survey, rules: list[Rule]) -> list[Html]:
         gaps.append(
             join(f"No series sold anything in the newest {periods(without, facts.period)}: is an export missing?")
         )
+    if run.get("events_unread"):
+        gaps.append(join("The table of events was not read: the sales have a covariate of that name."))
     if lacking := run.get("without_stock_row"):
         gaps.append(
             join(f"{plural(lacking, 'series', 'series')} without a row of stock: planned as if nothing were there.")

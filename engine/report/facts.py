@@ -18,7 +18,7 @@ class ReportFacts:
     `run` is the content of run.json: as_of and period are needed. Shown where they are there, left out where not: run,
     horizon, model, completed, device, machine, versions, configuration, seconds (by stage), peak_memory_mb, counts
     (shards, series, tables: by name read, used, rejected), returns (rows, units), periods_without_sales,
-    without_stock_row, quarantined (error by shard).
+    events_unread, without_stock_row, quarantined (error by shard).
     """
 
     run: Mapping[str, Any]

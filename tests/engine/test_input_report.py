@@ -92,3 +92,13 @@ def test_sound_inputs_are_said_to_be_so(tmp_path: Path) -> None:
         "no table supply is configured: `fullshelf refresh` needs it, `fullshelf forecast` does not",
     ]
     assert "returns: 1 rows, -2 units, kept out of demand" in found.text()
+
+
+@pytest.mark.parametrize("own", ["event", "routine", "rain"])
+def test_a_table_of_events_that_a_covariate_takes_the_place_of_is_named(tmp_path: Path, own: str) -> None:
+    sales = {"sku": ["a", "a"], "date": [MONDAY, MONDAY + timedelta(1)], "units": [2.0, 1.0], own: [0.0, 1.0]}
+    pl.DataFrame(sales).write_parquet(tmp_path / "s.parquet")
+    pl.DataFrame({"date": [MONDAY], "event": ["fair"]}).write_parquet(tmp_path / "e.parquet")
+    values = {"period": "day", "inputs": {"sales": "s.parquet", "events": "e.parquet"}, "covariates": [own]}
+    found = check(parse_config(values, base=tmp_path))
+    assert found.events_unread == ("the table events is not read" in found.text()) == (own != "rain")
