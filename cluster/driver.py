@@ -65,7 +65,7 @@ def drive(
                 break
         elif looked is None or now - looked > RESIZE_SECONDS:
             looked = now
-            fleet.resize(min(wanted(), scheduler.useful))
+            fleet.resize(scheduler.useful, wanted())
         alive = now if fleet.size else alive
         if now - alive > START_SECONDS:
             raise RunError(

@@ -122,7 +122,7 @@ class RayExecutor:
         orders = ClusterOrders(
             fleet,
             shards,
-            lambda: fleet.resize(min(self._wanted(), len(shards))),
+            lambda: fleet.resize(len(shards), self._wanted()),
             stop,
             lambda done: progress("limits", done, len(shards)),
         )

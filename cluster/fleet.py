@@ -6,6 +6,7 @@ alone decides what is done again.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from ray.exceptions import RayActorError, RayTaskError
 
 __all__ = ["Event", "Fleet", "cause_of"]
 
+OVERDUE_SECONDS = 120.0  # after which an actor that was asked for may hang: then another is asked for
 LOST_AT_START = 5  # actors in a row that die before they are ready: then nobody asks for more
 
 
@@ -47,7 +49,7 @@ class Fleet:
         self._queue: SimpleQueue[tuple[int, Any, Future[Any]]] = SimpleQueue()
         self._handles: dict[int, Any] = {}  # asked for or ready
         self._ready: dict[int, str] = {}  # where each is
-        self._asked = 0
+        self._asked: list[float] = []  # when, by number
         self._failures: list[Exception] = []  # of actors that never became ready
         self._lost_at_start = 0
 
@@ -66,20 +68,24 @@ class Fleet:
         """Actors asked for that are not ready yet."""
         return len(self._handles) - len(self._ready)
 
-    def resize(self, wanted: int) -> None:
+    def resize(self, useful: int, room: int) -> None:
         """Ask for actors until there are so many, less those that could not open the job; end none.
+
+        One that has not got ready for long does not count, as long as there is room for another.
 
         Raises
         ------
         Exception
             What kept the last actor from getting ready, if none is left.
         """
-        wanted -= len(self._failures)
+        now = time.monotonic()
+        overdue = sum(a not in self._ready and now - self._asked[a] > OVERDUE_SECONDS for a in self._handles)
+        wanted = min(useful + overdue, room) - len(self._failures)
         if self._failures and not self._handles:
             raise self._failures[-1]
         while len(self._handles) < wanted:
-            actor = self._asked
-            self._asked += 1
+            actor = len(self._asked)
+            self._asked.append(now)
             self._handles[actor] = self._start()
             self.call(actor, "open", *self._opening, tag="open")
 

@@ -33,6 +33,7 @@ K = TypeVar("K", bound=Hashable)
 Call = tuple[int, str, tuple[Any, ...]]  # group, method of the actor, arguments after the group
 
 LEAST_SECONDS = 30.0  # an answer is not late before
+BLIND_SECONDS = 600.0  # where not even half of the groups answered
 SLOW = 10.0  # times what the quicker half of the groups took: then an actor is taken for hung
 
 
@@ -189,7 +190,7 @@ class ClusterOrders:
             now = time.monotonic()
             if half is None and 2 * len(open_) <= len(sent):
                 half = now - begun
-            if half is not None and now - begun > max(LEAST_SECONDS, SLOW * half):
+            if now - begun > (BLIND_SECONDS if half is None else max(LEAST_SECONDS, SLOW * half)):
                 for _, actor in open_.values():
                     self._fleet.kill(actor)
                 return

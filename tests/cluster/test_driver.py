@@ -33,7 +33,7 @@ class Crew:
         self.looks += 1
         return len(self.ready)
 
-    def resize(self, wanted: int) -> None:
+    def resize(self, useful: int, room: int) -> None:
         pass
 
     def call(self, actor: int, method: str, *arguments: Any, tag: tuple[int, ...]) -> None:
