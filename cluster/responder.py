@@ -33,7 +33,7 @@ K = TypeVar("K", bound=Hashable)
 Call = tuple[int, str, tuple[Any, ...]]  # group, method of the actor, arguments after the group
 
 LEAST_SECONDS = 30.0  # an answer is not late before
-BLIND_SECONDS = 600.0  # where not even half of the groups answered
+BLIND_SECONDS = 3600.0  # where not even half of the groups answered: a group may hold a million series
 SLOW = 10.0  # times what the quicker half of the groups took: then an actor is taken for hung
 
 
