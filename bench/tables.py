@@ -238,7 +238,8 @@ def _cell(row: Row, column: str) -> str:
     if column == "cores":
         return str(row["cores"])
     if column == "median":
-        return seconds_text(row["median_seconds"]) if row["median_seconds"] else "not run" if row["note"] else ""
+        left_out = row["note"] and not row["figures"]
+        return seconds_text(row["median_seconds"]) if row["median_seconds"] else "not run" if left_out else ""
     if column == "spread":
         return f"{row['spread']:.0%}" if row["calls"] > 1 and row["median_seconds"] else ""
     if column == "per second":
