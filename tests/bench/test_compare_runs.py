@@ -57,7 +57,7 @@ def test_in_a_kept_result_a_planted_fifth_is_found_in_every_row_whose_noise_allo
     assert {change.key for change in slower.changes if change.slower(0.1)} == quiet
     assert not [change for change in slower.changes if change.faster(0.1)]
     if before[0]["benchmark"] in ("kernels", "forecast", "inference", "refresh", "headline", "limits", "parts"):
-        assert len(quiet) > 0.5 * len({change.key for change in times})
+        assert quiet, "measured in such a noisy hour that a fifth could hide in every row: measure it again"
 
 
 def test_a_whole_suite_of_kept_results_is_the_same_twice_and_shows_a_fifth_in_one_benchmark_alone():
