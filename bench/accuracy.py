@@ -17,7 +17,7 @@ import numpy as np
 from fullshelf.bench.forecast_peer import CONFORMAL, PEER_FAIRNESS, StatsForecastPeer, missing_model, missing_peer
 from fullshelf.bench.forecast_sample import SEED, Floats, Sample, draw_sample, first_series, weighted_quantile_loss
 from fullshelf.bench.machine import Limits, Machine, one_core
-from fullshelf.bench.open_tasks import task_rows
+from fullshelf.bench.open_tasks import task_rows, tasks_file
 from fullshelf.bench.result import OURS, Report, Row
 from fullshelf.bench.timing import Timing
 from fullshelf.engine.calendar import Period
@@ -70,9 +70,9 @@ def measure_accuracy(
     sentences = [FAIRNESS]
     if shared is None:
         sentences.append("The open tasks were not asked for: `--size full` or `--task NAME` scores them.")
-    elif not (shared / "data" / "tasks.json").exists():
+    elif not tasks_file(shared).exists():
         sentences.append(
-            f"The open tasks were left out: {shared / 'data' / 'tasks.json'} does not exist. They are real sales that "
+            f"The open tasks were left out: {tasks_file(shared)} does not exist. They are real sales that "
             "are no part of the project; `--shared` names their folder."
         )
     else:

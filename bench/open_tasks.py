@@ -38,6 +38,11 @@ PEER_BUDGET = 240.0  # seconds of one core that a peer may be expected to take o
 TRIED = 20  # series that tell how long it would take
 
 
+def tasks_file(shared: Path) -> Path:
+    """Return the list of the open tasks, which need not be there."""
+    return shared / "data" / "tasks.json"
+
+
 def task_rows(
     shared: Path,
     models: Sequence[str],
@@ -53,8 +58,7 @@ def task_rows(
     RuntimeError
         If the forecast or the judge fails; the message is theirs.
     """
-    data = shared / "data"
-    for task in json.loads((data / "tasks.json").read_text(encoding="utf-8")):
+    for task in json.loads(tasks_file(shared).read_text(encoding="utf-8")):
         if tasks and task["task"] not in tasks:
             continue
         for window, as_of in enumerate(task["as_of"][:windows]):

@@ -18,7 +18,7 @@ from transformers.utils import logging
 
 from fullshelf.bench.inference import answers, histories
 from fullshelf.bench.machine import Limits, Machine
-from fullshelf.bench.open_tasks import task_rows
+from fullshelf.bench.open_tasks import task_rows, tasks_file
 from fullshelf.bench.result import OURS, Report, Row
 from fullshelf.bench.timing import Timing, measure, once
 from fullshelf.engine.calendar import Period
@@ -99,7 +99,7 @@ def measure_sizes(
         If a forecast or the judge fails on an open task; the message is theirs.
     """
     torch.set_num_threads(1)  # of the arithmetic; another thread draws windows
-    tasks = shared if shared is not None and (shared / "data" / "tasks.json").exists() else None
+    tasks = shared if shared is not None and tasks_file(shared).exists() else None
     looked_at, found = held_back(share=0.5), dict[str, _Found]()
     for shape in shapes:
         say(f"{shape.name}: {windows:,} windows")

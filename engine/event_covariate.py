@@ -9,6 +9,7 @@ location's own stands before what is everywhere.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from fullshelf.engine.panel import KnownAhead, Panel
 
-__all__ = ["CODES", "EVENT", "NAMELESS", "ROUTINE", "code_of", "with_events"]
+__all__ = ["CODES", "EVENT", "NAMELESS", "ROUTINE", "code_of", "taken", "with_events"]
 
 EVENT, ROUTINE = "event", "routine"
 MOST = 26  # days a year that an event may have
@@ -36,6 +37,11 @@ def code_of(name: str) -> int:
     return zlib.crc32(name.encode()) % (CODES - 1) + 2
 
 
+def taken(names: Iterable[str]) -> bool:
+    """Whether covariates of these names stand in the place of the table `events`, which is then not read."""
+    return not {EVENT, ROUTINE}.isdisjoint(names)
+
+
 def with_events(
     panel: Panel, ahead: KnownAhead | None, events: pl.DataFrame, horizon: int
 ) -> tuple[Panel, KnownAhead | None]:
@@ -50,7 +56,7 @@ def with_events(
     horizon
         Periods ahead that are marked, H.
     """
-    if not {EVENT, ROUTINE}.isdisjoint(panel.covariate_names) or panel.series == 0:
+    if taken(panel.covariate_names) or panel.series == 0:
         return panel, ahead
     lengths = np.diff(panel.offsets)
     T = int(lengths.max())

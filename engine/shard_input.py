@@ -11,7 +11,7 @@ import polars as pl
 from fullshelf.engine.calendar import Period
 from fullshelf.engine.checks import REJECTS
 from fullshelf.engine.end_of_sale import with_ends
-from fullshelf.engine.event_covariate import EVENT, ROUTINE, with_events
+from fullshelf.engine.event_covariate import taken, with_events
 from fullshelf.engine.overrides import Overrides, rows_of
 from fullshelf.engine.panel import PRODUCT, KnownAhead, Panel
 from fullshelf.engine.panels import Part, read_ahead, read_panel
@@ -82,7 +82,7 @@ class Intake:
     @property
     def events_unread(self) -> bool:
         """Whether the table `events` is not read because the sales have a covariate of that name."""
-        return self.events is not None and not {EVENT, ROUTINE}.isdisjoint(self.covariates)
+        return self.events is not None and taken(self.covariates)
 
     @property
     def supply_terms(self) -> pl.DataFrame:
