@@ -2,7 +2,10 @@
 
 A window's as-of period lies in the past, and it sees what the forecast would have seen then: the history up to it, and
 of the coming periods the covariates that are known ahead. The newest periods are held back: no training window's
-target touches them.
+target touches them. Half the windows lie at the coming time of the year, in earlier years.
+
+What is kept lies between the old weights and the new ones (Wortsman et al. 2022, Robust fine-tuning of zero-shot
+models): the newest periods cannot say how far to go, for they are another time of the year than what comes.
 
 B rows, C periods of context, H periods ahead.
 """
@@ -19,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from fullshelf.engine.errors import InputError
+from fullshelf.engine.models.demand_lm.estimates import YEAR
 from fullshelf.engine.models.demand_lm.modeling import DemandLM
 from fullshelf.engine.models.demand_lm.prior import Sample
 from fullshelf.engine.models.demand_lm.training import Plan, Scores, Source, Trained, evaluate, train
@@ -29,6 +33,8 @@ from fullshelf.engine.panel import KnownAhead, Panel
 ORIGINS = 8  # as-of periods of a step's windows
 HELD_BACK_ROWS = 2048  # windows to look at, of each origin
 LEAST_GAIN = 0.002  # of the held-back loss; less is luck
+NEW_SHARE = 0.7  # of the weights that are kept, the rest are the old ones
+SAME_SEASON = 0.5  # share of the origins that lie at the coming time of the year, where earlier years are known
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +97,7 @@ def own_source(history: History, seed: int, windows: int, process: int = 0) -> S
             if first > last:
                 continue
             parts = min(ORIGINS, windows)
-            backs = first + ((last - first + 1) * rng.random(parts) ** 1.5).astype(np.int64)  # newer ones more often
+            backs = _origins(parts, first, last, history.horizon, panel, rng)
             chosen = [_some(np.flatnonzero(lengths > back), windows // parts, rng) for back in backs]
             longest = max(int(lengths[rows].max()) - int(back) for rows, back in zip(chosen, backs, strict=True))
             shorter = rng.random() < 0.3  # also learn to do with less history
@@ -105,6 +111,23 @@ def own_source(history: History, seed: int, windows: int, process: int = 0) -> S
             )
 
     return source
+
+
+def _origins(
+    count: int, first: int, last: int, horizon: int, panel: Panel, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Return how many periods ago the windows of a step begin, `first` to `last`: newer ones more often.
+
+    Some begin within a horizon of now in an earlier year.
+    """
+    backs = first + ((last - first + 1) * rng.random(count) ** 1.5).astype(np.int64)
+    year = YEAR[panel.period]
+    years = np.arange(1, (last + horizon) // year + 1)
+    if years.size == 0:
+        return backs
+    near = rng.choice(years, count) * year + rng.integers(-horizon, horizon + 1, count)
+    seasonal = (rng.random(count) < SAME_SEASON) & (near >= first) & (near <= last)
+    return np.where(seasonal, near, backs)
 
 
 def held_back_windows(history: History, seed: int, rows: int = HELD_BACK_ROWS) -> list[Sample]:
@@ -176,30 +199,39 @@ def fine_tune(
     stop: Callable[[], bool] = lambda: False,
     report: Callable[[dict[str, Any]], None] = lambda _: None,
     process: int = 0,
+    new_share: float = NEW_SHARE,
 ) -> Tuned:
-    """Train the model in place on the history; it ends with the best weights seen, the old ones if none is better.
+    """Train the model in place on the history.
 
-    `patience` looks at the held-back windows without a new best end the run.
+    It ends with the share `new_share` of the best weights seen and the rest of the old ones, or with the old ones if
+    that is not better on the held-back windows. `patience` looks at those without a new best end the run.
     """
     held_back = held_back_windows(history, plan.seed)
     before = evaluate(model, held_back)
-    old = {name: value.detach().clone() for name, value in model.state_dict().items()}
-    best, best_weights, waited = before.objective(plan.total_weight) * (1 - LEAST_GAIN), old, 0
-    after = before
+    old = _weights_of(model)
+    best, best_weights, waited = before.objective(plan.total_weight), old, 0
 
     def checked(now: DemandLM, scores: Scores) -> bool:
-        nonlocal best, best_weights, waited, after
+        nonlocal best, best_weights, waited
         if scores.objective(plan.total_weight) < best:
-            best, waited, after = scores.objective(plan.total_weight), 0, scores
-            best_weights = {name: value.detach().clone() for name, value in now.state_dict().items()}
+            best, waited = scores.objective(plan.total_weight), 0
+            best_weights = _weights_of(now)
             return False
         waited += 1
         return waited >= patience
 
     source = own_source(history, plan.seed, windows, process)
     trained = train(model, source, plan, folder, held_back, stop, report, checked)
-    model.load_state_dict(best_weights)
-    return Tuned(before, after, best_weights is old, trained)
+    model.load_state_dict({name: old[name].lerp(new, new_share) for name, new in best_weights.items()})
+    after = evaluate(model, held_back)
+    if after.objective(plan.total_weight) < before.objective(plan.total_weight) * (1 - LEAST_GAIN):
+        return Tuned(before, after, False, trained)
+    model.load_state_dict(old)
+    return Tuned(before, before, True, trained)
+
+
+def _weights_of(model: DemandLM) -> dict[str, torch.Tensor]:
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}
 
 
 def _some(living: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ from accelerate import PartialState
 from fullshelf.engine.config import FitSettings
 from fullshelf.engine.models.demand_lm.compatibility import check_inputs
 from fullshelf.engine.models.demand_lm.configuration import DemandLMConfig
-from fullshelf.engine.models.demand_lm.fine_tuning import History, fine_tune
+from fullshelf.engine.models.demand_lm.fine_tuning import NEW_SHARE, History, fine_tune
 from fullshelf.engine.models.demand_lm.modeling import DemandLM
 from fullshelf.engine.models.demand_lm.text_slot import text_of_fit, with_slot, with_texts
 from fullshelf.engine.models.demand_lm.training import Plan, Trained, train
@@ -61,7 +61,8 @@ def fit_model(
     if text is not None:
         model, history = with_slot(model, text), with_texts(history, text)
     plan = _sales_plan(settings)
-    tuned = fine_tune(model, history, plan, folder, windows, stop=stop, report=report, process=process)
+    share = 1.0 if start is None else NEW_SHARE  # random weights are nothing to stay near
+    tuned = fine_tune(model, history, plan, folder, windows, stop=stop, report=report, process=process, new_share=share)
     if not tuned.trained.complete:
         return model, text, None
     return (

@@ -236,10 +236,35 @@ def test_a_history_of_less_than_three_horizons_is_refused(panel_of: Build) -> No
 def test_fine_tuning_learns_what_the_prior_does_not_know(panel_of: Build, tmp_path: Path) -> None:
     history = History([panel_of(seasonal(40, 60), Period.WEEK)], (), horizon=4, longest=64)
     model = tiny()
-    tuned = fine_tune(model, history, plan(60, average=0.8), tmp_path, windows=24)
+    tuned = fine_tune(model, history, plan(60, average=0.8), tmp_path, windows=24, new_share=1.0)
     assert not tuned.kept_old
     assert tuned.after.single < 0.9 * tuned.before.single
     assert evaluate(model, held_back_windows(history, 0)) == tuned.after  # the best weights, not the last
+
+
+def test_what_is_kept_lies_between_the_old_weights_and_the_new(panel_of: Build, tmp_path: Path) -> None:
+    history = History([panel_of(seasonal(40, 60), Period.WEEK)], (), horizon=4, longest=64)
+    found = {}
+    for share in (1.0, 0.5):
+        model = tiny()
+        old = weights(model)
+        steps = plan(60, average=0.8)
+        tuned = fine_tune(model, history, steps, tmp_path / str(share), windows=24, new_share=share)
+        assert not tuned.kept_old
+        assert evaluate(model, held_back_windows(history, 0)) == tuned.after
+        found[share] = weights(model)
+    for name, new in found[1.0].items():
+        assert torch.allclose(found[0.5][name], (old[name] + new) / 2, atol=1e-6)
+
+
+def test_half_the_windows_lie_at_the_coming_time_of_the_year(panel_of: Build) -> None:
+    numbered = [np.arange(1, 261, dtype=np.float32)] * 3  # five years of weeks
+    history = History([panel_of(numbered, Period.WEEK)], (), horizon=4, longest=64)
+    source = own_source(history, seed=0, windows=8)
+    firsts = torch.cat([source(step).target[:, 0] for step in range(80)])
+    away = (261 - firsts) % 52  # weeks between the window and what comes, one time of the year to the other
+    near = float(((away <= 4) | (away >= 48)).float().mean())
+    assert 0.5 < near < 0.68  # the half, and by chance a sixth of the others
 
 
 def test_fine_tuning_that_is_worse_keeps_the_old_weights(panel_of: Build, tmp_path: Path) -> None:
