@@ -24,7 +24,7 @@ def test_batches_of_a_gpu_are_larger_and_prepared_ahead(panel_of: PanelOf) -> No
         for order in (list, _prepared)
     )
     assert plain == early
-    assert len(plain) == 3
+    assert len(plain) == 5
 
 
 def test_a_batch_that_does_not_fit_is_halved_until_it_does(
